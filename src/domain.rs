@@ -1,0 +1,14 @@
+//! What Ringcard knows about calls, numbers, contacts, money and cards.
+//!
+//! Architecture Invariant: nothing here is async, reads a clock, or touches a file or a socket. What comes
+//! in from outside is parsed into these types once, at the border.
+
+pub mod call;
+pub mod card;
+pub mod contact;
+pub mod deadline;
+pub mod matching;
+pub mod money;
+pub mod phone;
+pub mod schedule;
+pub mod template;

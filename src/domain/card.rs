@@ -1,0 +1,190 @@
+//! What the agent sees: a few rows, in Hipcall's three kinds, with every optional key either set or absent.
+//!
+//! A row serialises to exactly the keys Hipcall allows for its type; one key more, even `null`, and the
+//! whole card would be refused.
+
+use serde::{Deserialize, Serialize};
+
+/// Most rows a card may have; Hipcall sets no limit, but a phone shows about six.
+pub const ROWS: usize = 12;
+/// Longest text of a row, in characters; Hipcall advises 30 to 40.
+pub const TEXT_CHARS: usize = 120;
+/// Longest link, in bytes.
+pub const LINK_BYTES: usize = 2048;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Card {
+    pub rows: Vec<Row>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Row {
+    #[serde(rename = "title")]
+    Title {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
+    #[serde(rename = "shortText")]
+    ShortText {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ios: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        android: Option<String>,
+    },
+    #[serde(rename = "user")]
+    User { label: String, user_id: i64 },
+}
+
+/// A card is personal data: `Debug` shows its shape.
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Row::Title { .. } => "title(***)",
+            Row::ShortText { .. } => "shortText(***)",
+            Row::User { .. } => "user(***)",
+        })
+    }
+}
+
+/// Text fit for one line of a card: no control or direction-changing characters, no runs of blanks, and
+/// not longer than a phone can show.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(4 * TEXT_CHARS));
+    let mut count = 0;
+    for word in text
+        .split(|c: char| c.is_whitespace() && c != '\u{a0}' && c != '\u{202f}' || c.is_control())
+    {
+        let word: String = word.chars().filter(|c| !changes_direction(*c)).collect();
+        if word.is_empty() {
+            continue;
+        }
+        for c in (count > 0).then_some(' ').into_iter().chain(word.chars()) {
+            if count == TEXT_CHARS {
+                line.pop();
+                line.push('…');
+                return line;
+            }
+            line.push(c);
+            count += 1;
+        }
+    }
+    line
+}
+
+fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A link a browser may open: `http` or `https`, nothing that could hide another address.
+pub fn web_link(text: &str) -> Option<String> {
+    let text = text.trim();
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
+    (is_plain(text) && !rest.is_empty() && !rest.starts_with('/')).then(|| text.to_owned())
+}
+
+/// A link into an app on the agent's phone: `app://1234`, or a web link. Schemes that run code are none.
+pub fn app_link(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (scheme, rest) = text.split_once("://")?;
+    let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        && !["javascript", "data", "file", "vbscript"]
+            .iter()
+            .any(|bad| scheme.eq_ignore_ascii_case(bad));
+    (named && is_plain(text) && !rest.is_empty()).then(|| text.to_owned())
+}
+
+fn is_plain(link: &str) -> bool {
+    link.len() <= LINK_BYTES
+        && !link
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || changes_direction(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_exactly_the_keys_hipcall_allows() {
+        let card = Card {
+            rows: vec![
+                Row::Title {
+                    text: "CRM".into(),
+                    link: None,
+                },
+                Row::ShortText {
+                    text: "1234".into(),
+                    label: Some("Account".into()),
+                    link: Some("https://crm.example/1234".into()),
+                    ios: None,
+                    android: None,
+                },
+                Row::User {
+                    label: "Owner".into(),
+                    user_id: 1234,
+                },
+            ],
+        };
+        let json = serde_json::to_string(&card).unwrap();
+        assert_eq!(
+            json,
+            r#"[{"type":"title","text":"CRM"},"#.to_owned()
+                + r#"{"type":"shortText","text":"1234","label":"Account","link":"https://crm.example/1234"},"#
+                + r#"{"type":"user","label":"Owner","user_id":1234}]"#
+        );
+        assert_eq!(serde_json::from_str::<Card>(&json).unwrap(), card);
+    }
+
+    #[test]
+    fn a_line_of_a_card_is_one_line() {
+        assert_eq!(one_line(" Ayşe\n\tYılmaz  "), "Ayşe Yılmaz");
+        assert_eq!(one_line("a\u{202e}b\u{0}c"), "ab c");
+        assert_eq!(one_line("TRY\u{a0}12"), "TRY\u{a0}12");
+        assert_eq!(one_line("\u{202e} \n"), "");
+        let long = one_line(&"ş".repeat(500));
+        assert_eq!(long.chars().count(), TEXT_CHARS);
+        assert!(long.ends_with("ş…"));
+        assert_eq!(one_line(&"x".repeat(TEXT_CHARS)), "x".repeat(TEXT_CHARS));
+    }
+
+    #[test]
+    fn links_are_only_what_they_look_like() {
+        assert!(web_link("https://crm.example/1?q=a").is_some());
+        assert!(app_link("crm-app://1234").is_some());
+        let long = format!("https://a.example/{}", "x".repeat(LINK_BYTES));
+        for bad in [
+            "",
+            "crm.example",
+            "ftp://a",
+            "https://",
+            "https:///a",
+            "http://a b",
+            &long,
+        ] {
+            assert!(web_link(bad).is_none(), "{bad}");
+        }
+        for bad in [
+            "javascript://x",
+            "JavaScript://x",
+            "file:///etc",
+            "1a://b",
+            "app:1",
+            "app://",
+        ] {
+            assert!(app_link(bad).is_none(), "{bad}");
+        }
+    }
+}

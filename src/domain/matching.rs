@@ -1,0 +1,98 @@
+//! Which contact a number belongs to, and why.
+//!
+//! Architecture Invariant: an answer names a person only if exactly one contact can be meant. When several
+//! share a number the company is named if it is the same for all, and otherwise nobody.
+
+use super::call::Skip;
+use super::contact::Contact;
+
+/// How a number was found. The stricter rung wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    /// The same E.164 number.
+    Exact,
+    /// Several contacts of one company have it: the company is meant, no person.
+    SharedByCompany,
+}
+
+impl Rung {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rung::Exact => "exact number",
+            Rung::SharedByCompany => "exact number, shared by a company's contacts",
+        }
+    }
+}
+
+/// Chooses among the contacts of one source that have the number.
+pub fn choose(candidates: Vec<Contact>) -> Result<(Contact, Rung), Skip> {
+    let mut candidates = candidates.into_iter();
+    let Some(first) = candidates.next() else {
+        return Err(Skip::UnknownCaller);
+    };
+    let others: Vec<Contact> = candidates.filter(|c| !same_card(c, &first)).collect();
+    if others.is_empty() {
+        return Ok((first, Rung::Exact));
+    }
+    let shared = first.company.is_some() && others.iter().all(|c| c.company == first.company);
+    if shared {
+        Ok((first.company_only(), Rung::SharedByCompany))
+    } else {
+        Err(Skip::SharedNumber)
+    }
+}
+
+/// Two records that would give the same card are no riddle.
+fn same_card(a: &Contact, b: &Contact) -> bool {
+    a.name == b.name && a.company == b.company && a.balance == b.balance && a.fields == b.fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::{DecimalSign, Money};
+
+    fn contact(name: &str, company: Option<&str>) -> Contact {
+        Contact {
+            name: Some(name.into()),
+            company: company.map(Into::into),
+            balance: Money::parse("5 TRY", DecimalSign::Auto, None).ok(),
+            ..Contact::default()
+        }
+    }
+
+    #[test]
+    fn one_contact_is_meant() {
+        let (chosen, rung) = choose(vec![contact("Ayşe", Some("Acme"))]).unwrap();
+        assert_eq!((chosen.name.as_deref(), rung), (Some("Ayşe"), Rung::Exact));
+    }
+
+    #[test]
+    fn colleagues_on_one_number_are_their_company_without_money() {
+        let both = vec![contact("Ayşe", Some("Acme")), contact("Can", Some("Acme"))];
+        let (chosen, rung) = choose(both).unwrap();
+        assert_eq!(rung, Rung::SharedByCompany);
+        assert_eq!(chosen.company.as_deref(), Some("Acme"));
+        assert_eq!((chosen.name, chosen.balance), (None, None));
+    }
+
+    #[test]
+    fn strangers_on_one_number_are_nobody() {
+        for companies in [
+            (Some("Acme"), Some("Other")),
+            (Some("Acme"), None),
+            (None, None),
+        ] {
+            let both = vec![contact("Ayşe", companies.0), contact("Can", companies.1)];
+            assert_eq!(choose(both), Err(Skip::SharedNumber), "{companies:?}");
+        }
+        assert_eq!(choose(vec![]), Err(Skip::UnknownCaller));
+    }
+
+    #[test]
+    fn the_same_contact_twice_is_one() {
+        let twice = vec![contact("Ayşe", None), contact("Ayşe", None)];
+        assert_eq!(choose(twice).unwrap().1, Rung::Exact);
+    }
+}

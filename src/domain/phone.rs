@@ -1,0 +1,274 @@
+//! Telephone numbers: a `PhoneNumber` is E.164 by construction, whatever form it was typed in.
+//!
+//! Parsing is Google's libphonenumber (a Rust port): national habits change, and its tables follow. A
+//! number is accepted when its length is possible in its country, not only when its prefix is known to be
+//! in service: tables age, and two equal numbers are equal either way.
+//!
+//! Numbers are personal data: `Debug` and `Display` mask the middle, `e164` is the deliberate way out.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rlibphonenumber::enums::Region as KnownRegion;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, ValidationError};
+use serde::{Deserialize, Serialize};
+
+/// Longest text looked at: E.164 has 15 digits, people put spaces, brackets and an extension around them.
+pub const NUMBER_TEXT_BYTES: usize = 64;
+/// ITU-T E.164: fifteen digits with the country code.
+const E164_DIGITS: usize = 15;
+
+/// An E.164 number, held as its digits: country codes never start with 0, so nothing is lost.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PhoneNumber(u64);
+
+/// Why a text is no number that a contact or caller could be known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum NumberError {
+    #[error("is empty")]
+    Empty,
+    #[error("is withheld")]
+    Withheld,
+    #[error("is not a telephone number")]
+    NotANumber,
+    #[error("is too short, such as an extension or a service number")]
+    TooShort,
+    #[error("is too long")]
+    TooLong,
+    #[error("starts with an unknown country code")]
+    UnknownCountry,
+    #[error("has an extension: which of the people behind it calls can't be told")]
+    Extension,
+}
+
+impl NumberError {
+    pub const ALL: [NumberError; 7] = [
+        NumberError::Empty,
+        NumberError::Withheld,
+        NumberError::NotANumber,
+        NumberError::TooShort,
+        NumberError::TooLong,
+        NumberError::UnknownCountry,
+        NumberError::Extension,
+    ];
+}
+
+/// What networks and Hipcall put where the number of a caller who hides it would be.
+const WITHHELD: &[&str] = &[
+    "anonymous",
+    "unknown",
+    "restricted",
+    "private",
+    "withheld",
+    "unavailable",
+    "none",
+    "null",
+];
+
+impl PhoneNumber {
+    /// Reads a number as typed or as sent; one without a country code is taken to be of `region`.
+    pub fn parse(text: &str, region: Region) -> Result<PhoneNumber, NumberError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(NumberError::Empty);
+        }
+        if WITHHELD.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+            return Err(NumberError::Withheld);
+        }
+        if text.len() > NUMBER_TEXT_BYTES {
+            return Err(NumberError::TooLong);
+        }
+        let parsed = PHONE_NUMBER_UTIL
+            .parse(text, Some(region.0))
+            .map_err(|e| match e {
+                ParseError::InvalidCountryCode => NumberError::UnknownCountry,
+                ParseError::NotANumber(_) => NumberError::NotANumber,
+                ParseError::TooShortAfterIdd | ParseError::TooShortNsn => NumberError::TooShort,
+                ParseError::TooLongNsn => NumberError::TooLong,
+            })?;
+        if parsed.extension.as_deref().is_some_and(|x| !x.is_empty()) {
+            return Err(NumberError::Extension);
+        }
+        match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
+            Ok(rlibphonenumber::NumberLengthType::IsPossible) => {}
+            Ok(rlibphonenumber::NumberLengthType::IsPossibleLocalOnly)
+            | Err(ValidationError::TooShort) => return Err(NumberError::TooShort),
+            Err(ValidationError::TooLong) => return Err(NumberError::TooLong),
+            Err(ValidationError::InvalidCountryCode) => return Err(NumberError::UnknownCountry),
+            Err(ValidationError::InvalidLength) => return Err(NumberError::NotANumber),
+        }
+        let e164 = parsed.format_as(PhoneNumberFormat::E164);
+        let digits = e164.strip_prefix('+').unwrap_or(&e164);
+        if digits.len() > E164_DIGITS {
+            return Err(NumberError::TooLong);
+        }
+        digits
+            .parse()
+            .map(PhoneNumber)
+            .map_err(|_| NumberError::NotANumber)
+    }
+
+    /// The number in full, `+905325550101`: for the wire and for the card, never for a log.
+    pub fn e164(self) -> String {
+        format!("+{}", self.0)
+    }
+
+    /// Keys of the number index: sorted by country, then number.
+    pub fn as_key(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.e164()))
+    }
+}
+
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Any text that may hold a number, with all but its start and its last two characters covered.
+pub fn masked(text: &str) -> String {
+    let chars: Vec<char> = text.chars().take(NUMBER_TEXT_BYTES).collect();
+    let keep = if chars.len() > 9 { 6 } else { chars.len() / 4 };
+    chars
+        .iter()
+        .enumerate()
+        .map(|(i, c)| {
+            let shown = i < keep || (chars.len() > 9 && i + 2 >= chars.len());
+            if shown && !c.is_control() { *c } else { '*' }
+        })
+        .collect()
+}
+
+/// A country or territory whose dialling habits are known: `TR`, `GB`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Region(KnownRegion);
+
+impl Region {
+    pub fn parse(code: &str) -> Option<Region> {
+        let region = KnownRegion::from_str(&code.trim().to_ascii_uppercase()).ok()?;
+        PHONE_NUMBER_UTIL
+            .get_country_code_for_region(region)
+            .map(|_| Region(region))
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(code: &str) -> Region {
+        Region::parse(code).unwrap()
+    }
+
+    #[test]
+    fn every_way_to_write_a_number_gives_the_same_number() {
+        let cases = [
+            (
+                "TR",
+                "+905325550101",
+                &[
+                    "+90 532 555 01 01",
+                    "0532 555 01 01",
+                    "532 555 0101",
+                    "00905325550101",
+                    "905325550101",
+                    "(0532) 555-01-01",
+                    "0 (532) 555 01 01",
+                    "0532.555.01.01",
+                    "0532\u{a0}555\u{a0}01\u{a0}01",
+                    "+90 (0) 532 555 01 01",
+                    "０５３２５５５０１０１",
+                    "  +905325550101  ",
+                ] as &[&str],
+            ),
+            (
+                "TR",
+                "+908505550100",
+                &["0850 555 01 00", "+90 850 555 0100", "8505550100"],
+            ),
+            (
+                "TR",
+                "+902125550100",
+                &["0212 555 01 00", "(212) 555 01 00"],
+            ),
+            (
+                "GB",
+                "+442045205757",
+                &["020 4520 5757", "+44 (0)20 4520 5757", "0044 20 4520 5757"],
+            ),
+            (
+                "TR",
+                "+442045205757",
+                &["+44 20 4520 5757", "0044 2045205757"],
+            ),
+        ];
+        for (code, expected, forms) in cases {
+            for form in forms {
+                let number = PhoneNumber::parse(form, region(code));
+                assert_eq!(
+                    number.map(PhoneNumber::e164),
+                    Ok(expected.to_owned()),
+                    "{form}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_says_why() {
+        use NumberError::*;
+        let long = "9".repeat(65);
+        let cases = [
+            ("", Empty),
+            (" \u{a0} ", Empty),
+            ("anonymous", Withheld),
+            ("Restricted", Withheld),
+            ("101", TooShort),
+            ("112", TooShort),
+            ("hello", NotANumber),
+            ("+999 123 456 789", UnknownCountry),
+            ("0212 555 01 00 x12", Extension),
+            ("+90532555010199999", TooLong),
+            (&long, TooLong),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(
+                PhoneNumber::parse(text, region("TR")),
+                Err(expected),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_masked_wherever_they_are_printed() {
+        let number = PhoneNumber::parse("+905325550101", region("TR")).unwrap();
+        assert_eq!(
+            format!("{number} {number:?}"),
+            "+90532*****01 +90532*****01"
+        );
+        assert_eq!(masked("101"), "***");
+        assert_eq!(masked("0532\n5550101x"), "0532*5*****1x");
+    }
+
+    #[test]
+    fn regions_are_only_those_with_a_country_code() {
+        assert!(Region::parse("tr").is_some());
+        for code in ["", "T", "XX", "TUR", "001", "türkiye"] {
+            assert!(Region::parse(code).is_none(), "{code}");
+        }
+    }
+}

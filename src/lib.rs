@@ -1,0 +1,2 @@
+//! Ringcard shows the agent who is calling before they say hello.
+pub mod domain;
