@@ -1,0 +1,34 @@
+//! Tables and encodings of both kinds of file, with the version that guards them.
+
+use jiff::Timestamp;
+use redb::TableDefinition;
+use serde::{Deserialize, Serialize};
+
+/// Raised when a table or an encoding of the replica changes: an older file is then rebuilt, not read.
+pub(super) const REPLICA_VERSION: u32 = 1;
+/// Raised when the outbox changes: an older file is then migrated, never thrown away.
+pub(super) const OUTBOX_VERSION: u32 = 1;
+
+/// Dense contact id to the contact (postcard), in reading order.
+pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
+/// Number and contact id, sorted: all contacts of a number stand side by side.
+pub(super) const NUMBERS: TableDefinition<(u64, u32), ()> = TableDefinition::new("numbers");
+/// `facts`: the generation's own description (JSON). Written last, so that its presence means completeness.
+pub(super) const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
+
+/// `account/call` to the card's entry (JSON).
+pub(super) const CARDS: TableDefinition<&str, &[u8]> = TableDefinition::new("cards");
+/// `version` of the outbox.
+pub(super) const OUTBOX_META: TableDefinition<&str, u32> = TableDefinition::new("meta");
+
+/// What a published generation says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    pub version: u32,
+    pub contacts: u32,
+    pub numbers: u64,
+    /// When the source was read, by the box's clock.
+    pub as_of: Timestamp,
+    /// Of the source's content and the mapping: the same digest gives the same generation.
+    pub digest: String,
+}

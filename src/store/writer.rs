@@ -1,0 +1,318 @@
+//! The thread that brings the outbox to disk.
+//!
+//! Changes that come while a commit runs go into the next one together, so a burst of calls costs a few
+//! fsyncs and not one each. A card's end lingers a moment for company: losing it costs one card sent twice,
+//! which Hipcall ignores. A disk that refuses a commit is tried again every few seconds with everything
+//! that is still unwritten; until then cards live in memory.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable};
+use tokio::sync::oneshot;
+
+use super::outbox::{Entry, Key, Phase};
+use super::schema::{CARDS, OUTBOX_META, OUTBOX_VERSION};
+
+/// How long a card's end waits for other changes before it is committed.
+const LINGER: Duration = Duration::from_millis(500);
+/// How soon a disk that refused is tried again.
+const DISK_RETRY: Duration = Duration::from_secs(5);
+/// Pages of the outbox kept in memory: it holds little.
+const OUTBOX_CACHE_BYTES: usize = 1 << 20;
+/// Changes in one commit.
+const COMMIT_CHANGES: usize = 1_024;
+
+pub enum Write {
+    Put(Box<Entry>, oneshot::Sender<()>),
+    Forget(Key),
+    Ping(oneshot::Sender<()>),
+}
+
+/// Tells the daemon how the disk does.
+pub trait DiskReport: Send {
+    fn disk_refused(&mut self, error: &str);
+    fn disk_recovered(&mut self);
+}
+
+pub struct Writer {
+    file: OutboxFile,
+    queue: mpsc::Receiver<Write>,
+    unwritten: HashMap<Key, Option<Box<Entry>>>,
+    acknowledge: Vec<oneshot::Sender<()>>,
+    refused: bool,
+}
+
+impl Writer {
+    pub(super) fn new(file: OutboxFile, queue: mpsc::Receiver<Write>) -> Writer {
+        let (unwritten, acknowledge) = Default::default();
+        Writer { file, queue, unwritten, acknowledge, refused: false }
+    }
+
+    /// Runs until the outbox is dropped, then writes what is left.
+    pub fn run(mut self, mut report: impl DiskReport) {
+        if let Some(problem) = self.file.problem.take() {
+            self.refused = true;
+            report.disk_refused(&problem);
+        }
+        loop {
+            let patience = match (self.unwritten.is_empty(), self.refused) {
+                (true, _) => None,
+                (false, true) => Some(DISK_RETRY),
+                (false, false) => Some(LINGER),
+            };
+            let open = self.collect(patience);
+            if !self.unwritten.is_empty() {
+                self.commit(&mut report);
+            }
+            self.acknowledge.clear();
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// Gathers changes until one wants to be durable now, or `patience` is over. False once all is said.
+    fn collect(&mut self, patience: Option<Duration>) -> bool {
+        let next = match patience {
+            None => self.queue.recv().ok(),
+            Some(limit) => match self.queue.recv_timeout(limit) {
+                Err(RecvTimeoutError::Timeout) => return true,
+                next => next.ok(),
+            },
+        };
+        let Some(first) = next else { return false };
+        let mut hurry = self.take(first);
+        while self.unwritten.len() < COMMIT_CHANGES
+            && let Ok(more) = self.queue.try_recv()
+        {
+            hurry |= self.take(more);
+        }
+        hurry || self.refused || self.collect(Some(LINGER))
+    }
+
+    /// True for what somebody waits for.
+    fn take(&mut self, write: Write) -> bool {
+        match write {
+            Write::Put(entry, done) => {
+                let hurry = entry.phase == Phase::Waiting;
+                self.unwritten.insert(entry.key(), Some(entry));
+                if hurry {
+                    self.acknowledge.push(done);
+                }
+                hurry
+            }
+            Write::Forget(key) => {
+                self.unwritten.insert(key, None);
+                false
+            }
+            Write::Ping(pong) => {
+                let _ = pong.send(());
+                true
+            }
+        }
+    }
+
+    fn commit(&mut self, report: &mut impl DiskReport) {
+        match self.file.commit(&self.unwritten) {
+            Ok(()) => {
+                self.unwritten.clear();
+                for done in self.acknowledge.drain(..) {
+                    // The caller may have had its answer already: the card was delivered first.
+                    let _ = done.send(());
+                }
+                if std::mem::take(&mut self.refused) {
+                    report.disk_recovered();
+                }
+            }
+            Err(e) => {
+                if !std::mem::replace(&mut self.refused, true) {
+                    report.disk_refused(&e.to_string());
+                }
+            }
+        }
+    }
+}
+
+/// The file, closed after an error: redb does not go on after the disk has failed it.
+pub(super) struct OutboxFile {
+    path: PathBuf,
+    database: Option<Database>,
+    problem: Option<String>,
+}
+
+impl OutboxFile {
+    /// Opens or makes the file. One that can't be read is set aside, never deleted, and a new one begun.
+    pub(super) fn open(path: &Path) -> (OutboxFile, Vec<Entry>) {
+        let mut file = OutboxFile { path: path.into(), database: None, problem: None };
+        match file.load() {
+            Ok(entries) => return (file, entries),
+            Err(redb::Error::Io(e)) if e.kind() != std::io::ErrorKind::InvalidData => {
+                file.problem = Some(e.to_string());
+            }
+            Err(redb::Error::DatabaseAlreadyOpen) => {
+                file.problem = Some("another Ringcard has it open".into());
+            }
+            Err(e) => {
+                let aside = path.with_extension(format!("broken-{}", jiff::Timestamp::now().as_second()));
+                let kept = fs::rename(path, &aside).and_then(|()| {
+                    file.load().map(drop).map_err(std::io::Error::other)
+                });
+                file.problem = Some(match kept {
+                    Ok(()) => format!("{e}; the damaged file was kept as {}", aside.display()),
+                    Err(again) => format!("{e}; {again}"),
+                });
+            }
+        }
+        (file, Vec::new())
+    }
+
+    fn load(&mut self) -> Result<Vec<Entry>, redb::Error> {
+        let database = Builder::new().set_cache_size(OUTBOX_CACHE_BYTES).create(&self.path)?;
+        let mut entries = Vec::new();
+        let is_new = database.begin_read()?.list_tables()?.next().is_none();
+        if is_new {
+            let begin = database.begin_write()?;
+            begin.open_table(OUTBOX_META)?.insert("version", OUTBOX_VERSION)?;
+            begin.open_table(CARDS)?;
+            begin.commit()?;
+        } else {
+            let read = database.begin_read()?;
+            let version = read.open_table(OUTBOX_META)?.get("version")?.map(|v| v.value());
+            if version != Some(OUTBOX_VERSION) {
+                return Err(redb::Error::Corrupted(format!("its version is {version:?}")));
+            }
+            for card in read.open_table(CARDS)?.iter()? {
+                // An entry of another make is left where it is; the others count.
+                entries.extend(serde_json::from_slice(card?.1.value()).ok());
+            }
+        }
+        self.database = Some(database);
+        Ok(entries)
+    }
+
+    fn commit(&mut self, changes: &HashMap<Key, Option<Box<Entry>>>) -> Result<(), redb::Error> {
+        if self.database.is_none() {
+            self.load()?;
+        }
+        let result = self.write(changes);
+        if result.is_err() {
+            self.database = None;
+        }
+        result
+    }
+
+    fn write(&self, changes: &HashMap<Key, Option<Box<Entry>>>) -> Result<(), redb::Error> {
+        let Some(database) = &self.database else { return Ok(()) };
+        let mut transaction = database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        {
+            let mut cards = transaction.open_table(CARDS)?;
+            for (key, entry) in changes {
+                match entry {
+                    Some(entry) => {
+                        let json = serde_json::to_vec(entry).map_err(std::io::Error::other)?;
+                        cards.insert(key.as_str(), json.as_slice())?;
+                    }
+                    None => drop(cards.remove(key.as_str())?),
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outbox::{Outbox, Outcome};
+    use super::*;
+    use crate::domain::call::{CallId, Skip};
+    use crate::domain::card::Card;
+    use crate::domain::deadline::{Deadline, Moment};
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Reports(Arc<Mutex<Vec<String>>>);
+
+    impl DiskReport for Reports {
+        fn disk_refused(&mut self, error: &str) {
+            self.0.lock().unwrap().push(error.to_owned());
+        }
+        fn disk_recovered(&mut self) {
+            self.0.lock().unwrap().push("recovered".into());
+        }
+    }
+
+    fn entry(call: &str) -> Entry {
+        let wall = jiff::Timestamp::UNIX_EPOCH;
+        let now = Moment { boot: 1, since_boot: Duration::from_secs(5), wall };
+        let deadline = Deadline::new(now, None, Duration::from_secs(90));
+        Entry::new("office", CallId::parse(call).unwrap(), Card { rows: vec![] }, deadline)
+    }
+
+    /// Runs `body` against the outbox in `path` until it and the writer are done.
+    fn with_outbox(path: &Path, body: impl AsyncFnOnce(&Outbox)) -> Vec<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (outbox, writer) = Outbox::open(path);
+        let reports = Reports::default();
+        let report = reports.clone();
+        let thread = std::thread::spawn(move || writer.run(report));
+        runtime.block_on(body(&outbox));
+        drop(outbox);
+        thread.join().unwrap();
+        reports.0.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn what_is_durable_is_there_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("outbox.redb");
+        with_outbox(&path, async |outbox| {
+            for call in ["a", "b", "c"] {
+                outbox.accept(entry(call)).unwrap().durable.await.unwrap();
+            }
+            outbox.finish(&"office/b".into(), &Outcome::Settled);
+            outbox.finish(&"office/c".into(), &Outcome::Parked("token refused".into()));
+        });
+        with_outbox(&path, async |outbox| {
+            let waiting: Vec<_> = outbox.resume().into_iter().map(|(e, _)| e.key()).collect();
+            assert_eq!(waiting, ["office/a"]);
+            assert_eq!(outbox.accept(entry("b")).err(), Some(Skip::Duplicate));
+            assert_eq!(outbox.find("c")[0].reason.as_deref(), Some("token refused"));
+        });
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("outbox.redb");
+        fs::write(&path, "not a database").unwrap();
+        let reports = with_outbox(&path, async |outbox| {
+            outbox.accept(entry("a")).unwrap().durable.await.unwrap();
+        });
+        assert!(reports[0].contains("outbox.broken-"), "{reports:?}");
+        let names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn a_disk_that_refuses_leaves_the_cards_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("missing/outbox.redb");
+        let reports = with_outbox(&path, async |outbox| {
+            let accepted = outbox.accept(entry("a")).unwrap();
+            assert!(accepted.durable.await.is_err());
+            assert_eq!(outbox.counts().waiting, 1);
+            fs::create_dir(dir.path().join("missing")).unwrap();
+            outbox.accept(entry("b")).unwrap().durable.await.unwrap();
+        });
+        assert_eq!(reports.len(), 2, "{reports:?}");
+        assert_eq!(reports[1], "recovered");
+        with_outbox(&path, async |outbox| assert_eq!(outbox.resume().len(), 2));
+    }
+}
