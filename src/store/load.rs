@@ -26,7 +26,10 @@ const BATCH: usize = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("the next generation can't be written to {path}")]
-    Write { path: PathBuf, source: Box<redb::Error> },
+    Write {
+        path: PathBuf,
+        source: Box<redb::Error>,
+    },
     #[error("{path} can't be put in place")]
     Place { path: PathBuf, source: io::Error },
     #[error("the source has more than {CONTACTS_PER_SOURCE} contacts")]
@@ -50,23 +53,33 @@ pub struct Load {
 
 impl Load {
     pub fn begin(shelf: &Shelf) -> Result<Load, LoadError> {
-        let place = |source| LoadError::Place { path: shelf.directory().into(), source };
+        let place = |source| LoadError::Place {
+            path: shelf.directory().into(),
+            source,
+        };
         let generation = shelf.next_generation().map_err(place)?;
         let partial = generation_path(shelf.directory(), generation).with_extension("partial");
         // Left by a power cut in the middle of an earlier load.
         if let Err(e) = fs::remove_file(&partial)
             && e.kind() != io::ErrorKind::NotFound
         {
-            return Err(LoadError::Place { path: partial, source: e });
+            return Err(LoadError::Place {
+                path: partial,
+                source: e,
+            });
         }
         let open = || -> Result<_, redb::Error> {
-            let database = Builder::new().set_cache_size(LOAD_CACHE_BYTES).create(&partial)?;
+            let database = Builder::new()
+                .set_cache_size(LOAD_CACHE_BYTES)
+                .create(&partial)?;
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             Ok((database, transaction))
         };
-        let (database, transaction) =
-            open().map_err(|e| LoadError::Write { path: partial.clone(), source: Box::new(e) })?;
+        let (database, transaction) = open().map_err(|e| LoadError::Write {
+            path: partial.clone(),
+            source: Box::new(e),
+        })?;
         Ok(Load {
             database: Some(database),
             transaction: Some(transaction),
@@ -87,10 +100,15 @@ impl Load {
             return Err(LoadError::TooMany);
         }
         let id = self.contacts;
-        self.numbers.extend(contact.numbers.iter().map(|n| (n.as_key(), id)));
+        self.numbers
+            .extend(contact.numbers.iter().map(|n| (n.as_key(), id)));
         self.batch.push(postcard::to_stdvec(contact)?);
         self.contacts += 1;
-        if self.batch.len() == BATCH { self.write_batch() } else { Ok(()) }
+        if self.batch.len() == BATCH {
+            self.write_batch()
+        } else {
+            Ok(())
+        }
     }
 
     fn write_batch(&mut self) -> Result<(), LoadError> {
@@ -112,8 +130,13 @@ impl Load {
         &mut self,
         body: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), LoadError> {
-        let Some(transaction) = &self.transaction else { return Ok(()) };
-        let write = |e| LoadError::Write { path: self.partial.clone(), source: Box::new(e) };
+        let Some(transaction) = &self.transaction else {
+            return Ok(());
+        };
+        let write = |e| LoadError::Write {
+            path: self.partial.clone(),
+            source: Box::new(e),
+        };
         body(transaction).map_err(write)
     }
 
@@ -142,7 +165,9 @@ impl Load {
             }
             transaction.open_table(CONTACTS)?;
             let json = serde_json::to_vec(&facts).unwrap_or_default();
-            transaction.open_table(FACTS)?.insert("facts", json.as_slice())?;
+            transaction
+                .open_table(FACTS)?
+                .insert("facts", json.as_slice())?;
             Ok(())
         })?;
         drop(numbers);
@@ -150,9 +175,14 @@ impl Load {
         let path = generation_path(shelf.directory(), self.generation);
         fs::rename(&self.partial, &path)
             .and_then(|()| sync_directory(shelf.directory()))
-            .map_err(|source| LoadError::Place { path: path.clone(), source })?;
+            .map_err(|source| LoadError::Place {
+                path: path.clone(),
+                source,
+            })?;
         let replica = Replica::open(shelf.directory(), self.generation)?;
-        shelf.publish(replica).map_err(|source| LoadError::Place { path, source })?;
+        shelf
+            .publish(replica)
+            .map_err(|source| LoadError::Place { path, source })?;
         Ok(facts)
     }
 
@@ -163,7 +193,10 @@ impl Load {
             database.map_or(Ok(()), Database::close)?;
             Ok(())
         };
-        close().map_err(|e| LoadError::Write { path: self.partial.clone(), source: Box::new(e) })
+        close().map_err(|e| LoadError::Write {
+            path: self.partial.clone(),
+            source: Box::new(e),
+        })
     }
 }
 
@@ -204,11 +237,15 @@ mod tests {
         for contact in contacts {
             load.add(contact).unwrap();
         }
-        load.publish(shelf, Timestamp::UNIX_EPOCH, "d".into()).unwrap()
+        load.publish(shelf, Timestamp::UNIX_EPOCH, "d".into())
+            .unwrap()
     }
 
     fn names(shelf: &Shelf, text: &str) -> Vec<String> {
-        let found = shelf.current().map(|r| r.lookup(number(text)).unwrap()).unwrap_or_default();
+        let found = shelf
+            .current()
+            .map(|r| r.lookup(number(text)).unwrap())
+            .unwrap_or_default();
         found.into_iter().filter_map(|c| c.name).collect()
     }
 
@@ -273,7 +310,14 @@ mod tests {
         let damages: [Damage; 4] = [
             |p| fs::write(p, b"").unwrap(),
             |p| fs::write(p, b"not a database").unwrap(),
-            |p| fs::File::options().write(true).open(p).unwrap().set_len(4096).unwrap(),
+            |p| {
+                fs::File::options()
+                    .write(true)
+                    .open(p)
+                    .unwrap()
+                    .set_len(4096)
+                    .unwrap()
+            },
             |p| {
                 let mut bytes = fs::read(p).unwrap();
                 bytes[64..4096].fill(0xff);
@@ -292,7 +336,11 @@ mod tests {
             assert_eq!(failures.len(), 1, "damage {i}");
             assert_eq!(names(&shelf, "05325550101"), ["previous"], "damage {i}");
             publish(&shelf, &[contact("next", &["05325550101"])]);
-            assert_eq!(files(dir.path()), ["000001.redb", "000003.redb"], "damage {i}");
+            assert_eq!(
+                files(dir.path()),
+                ["000001.redb", "000003.redb"],
+                "damage {i}"
+            );
         }
     }
 

@@ -161,7 +161,10 @@ impl Outbox {
     /// Takes up what the file held; `Outbox::resume` gives out the cards that still wait.
     pub fn new(entries: Vec<Entry>) -> (Outbox, mpsc::Receiver<Write>) {
         let (writes, queue) = mpsc::sync_channel(WRITE_QUEUE);
-        let outbox = Outbox { index: Mutex::default(), writes };
+        let outbox = Outbox {
+            index: Mutex::default(),
+            writes,
+        };
         let mut entries = entries;
         entries.sort_by_key(|e| e.turn);
         {
@@ -192,13 +195,20 @@ impl Outbox {
         }
         let halt = index.insert(entry.clone());
         drop(index);
-        Ok(Accepted { durable: self.write(&entry), entry, halt })
+        Ok(Accepted {
+            durable: self.write(&entry),
+            entry,
+            halt,
+        })
     }
 
     /// Gives out the cards that wait since an earlier run.
     pub fn resume(&self) -> Vec<(Entry, watch::Receiver<Option<Halt>>)> {
         let index = self.lock();
-        let waiting = index.slots.values().filter(|s| s.entry.phase == Phase::Waiting);
+        let waiting = index
+            .slots
+            .values()
+            .filter(|s| s.entry.phase == Phase::Waiting);
         waiting
             .filter_map(|s| Some((s.entry.clone(), s.halt.as_ref()?.subscribe())))
             .collect()
@@ -230,7 +240,9 @@ impl Outbox {
         let mut index = self.lock();
         let key = key(account, call);
         match index.slots.get(&key) {
-            Some(Slot { halt: Some(halt), .. }) => {
+            Some(Slot {
+                halt: Some(halt), ..
+            }) => {
                 halt.send_replace(Some(Halt::CallEnded));
             }
             Some(_) => {}
@@ -250,13 +262,22 @@ impl Outbox {
         deadline: Deadline,
     ) -> Result<(Entry, watch::Receiver<Option<Halt>>), OutboxError> {
         let mut index = self.lock();
-        let slot =
-            index.slots.get(key).ok_or_else(|| OutboxError::NoSuchCard(key.clone()))?;
+        let slot = index
+            .slots
+            .get(key)
+            .ok_or_else(|| OutboxError::NoSuchCard(key.clone()))?;
         if slot.entry.phase != Phase::Parked {
             let phase = slot.entry.phase.as_str();
-            return Err(OutboxError::NotParked { call: key.clone(), phase });
+            return Err(OutboxError::NotParked {
+                call: key.clone(),
+                phase,
+            });
         }
-        let entry = Entry { phase: Phase::Waiting, deadline, ..slot.entry.clone() };
+        let entry = Entry {
+            phase: Phase::Waiting,
+            deadline,
+            ..slot.entry.clone()
+        };
         index.remove(key);
         let halt = index.insert(entry.clone());
         drop(index);
@@ -267,7 +288,10 @@ impl Outbox {
     /// Gives a card up by hand.
     pub fn drop_card(&self, key: &Key) -> Result<(), OutboxError> {
         let index = self.lock();
-        let slot = index.slots.get(key).ok_or_else(|| OutboxError::NoSuchCard(key.clone()))?;
+        let slot = index
+            .slots
+            .get(key)
+            .ok_or_else(|| OutboxError::NoSuchCard(key.clone()))?;
         if let Some(halt) = &slot.halt {
             halt.send_replace(Some(Halt::DroppedByHand));
             return Ok(());
@@ -292,7 +316,12 @@ impl Outbox {
     pub fn find(&self, name: &str) -> Vec<Entry> {
         let index = self.lock();
         let named = |s: &&Slot| s.entry.call.as_str() == name || s.entry.key() == name;
-        index.slots.values().filter(named).map(|s| s.entry.clone()).collect()
+        index
+            .slots
+            .values()
+            .filter(named)
+            .map(|s| s.entry.clone())
+            .collect()
     }
 
     pub fn counts(&self) -> Counts {
@@ -313,7 +342,10 @@ impl Outbox {
     fn write(&self, entry: &Entry) -> oneshot::Receiver<()> {
         let (done, durable) = oneshot::channel();
         // A full queue drops `done`, and the receiver learns that the entry is not durable.
-        drop(self.writes.try_send(Write::Put(Box::new(entry.clone()), done)));
+        drop(
+            self.writes
+                .try_send(Write::Put(Box::new(entry.clone()), done)),
+        );
         durable
     }
 
@@ -348,7 +380,9 @@ impl Index {
 
     /// Returns the entries that changed and the calls that are forgotten.
     fn finish(&mut self, key: &Key, outcome: &Outcome) -> (Vec<Entry>, Vec<Key>) {
-        let Some(slot) = self.remove(key) else { return Default::default() };
+        let Some(slot) = self.remove(key) else {
+            return Default::default();
+        };
         let (phase, reason) = match outcome {
             Outcome::Settled => (Phase::Settled, None),
             Outcome::Expired(reason) => (Phase::Expired, Some(reason)),
@@ -392,12 +426,21 @@ mod tests {
     use std::time::Duration;
 
     fn now() -> Moment {
-        Moment { boot: 1, since_boot: Duration::from_secs(5), wall: Timestamp::UNIX_EPOCH }
+        Moment {
+            boot: 1,
+            since_boot: Duration::from_secs(5),
+            wall: Timestamp::UNIX_EPOCH,
+        }
     }
 
     fn entry(call: &str) -> Entry {
         let deadline = Deadline::new(now(), None, Duration::from_secs(90));
-        Entry::new("office", CallId::parse(call).unwrap(), Card { rows: vec![] }, deadline)
+        Entry::new(
+            "office",
+            CallId::parse(call).unwrap(),
+            Card { rows: vec![] },
+            deadline,
+        )
     }
 
     fn outbox() -> (Outbox, mpsc::Receiver<Write>) {
@@ -411,7 +454,10 @@ mod tests {
         assert_eq!(outbox.accept(entry("a")).err(), Some(Skip::Duplicate));
         outbox.finish(&"office/a".into(), &Outcome::Settled);
         assert_eq!(outbox.accept(entry("a")).err(), Some(Skip::Duplicate));
-        let other = Entry { account: "branch".into(), ..entry("a") };
+        let other = Entry {
+            account: "branch".into(),
+            ..entry("a")
+        };
         assert!(outbox.accept(other).is_ok());
     }
 
@@ -431,15 +477,31 @@ mod tests {
         let key = entry("a").key();
         outbox.accept(entry("a")).unwrap();
         let deadline = entry("a").deadline;
-        assert!(matches!(outbox.retry(&key, deadline), Err(OutboxError::NotParked { .. })));
+        assert!(matches!(
+            outbox.retry(&key, deadline),
+            Err(OutboxError::NotParked { .. })
+        ));
         outbox.finish(&key, &Outcome::Parked("token refused".into()));
-        assert_eq!(outbox.counts(), Counts { waiting: 0, parked: 1, finished: 0 });
+        assert_eq!(
+            outbox.counts(),
+            Counts {
+                waiting: 0,
+                parked: 1,
+                finished: 0
+            }
+        );
         let (again, _) = outbox.retry(&key, deadline).unwrap();
         assert_eq!((again.phase, again.card.is_some()), (Phase::Waiting, true));
         outbox.finish(&key, &Outcome::Parked("token refused".into()));
         outbox.drop_card(&key).unwrap();
-        assert!(matches!(outbox.drop_card(&key), Err(OutboxError::Finished(_))));
-        assert!(matches!(outbox.drop_card(&"office/x".into()), Err(OutboxError::NoSuchCard(_))));
+        assert!(matches!(
+            outbox.drop_card(&key),
+            Err(OutboxError::Finished(_))
+        ));
+        assert!(matches!(
+            outbox.drop_card(&"office/x".into()),
+            Err(OutboxError::NoSuchCard(_))
+        ));
         assert_eq!(outbox.find("a")[0].card, None);
     }
 
@@ -459,7 +521,11 @@ mod tests {
             outbox.finish(&format!("office/w{i}"), &outcome);
             while writes.try_recv().is_ok() {}
         }
-        let expected = Counts { waiting: 0, parked: PARKED_CARDS, finished: FINISHED_CALLS };
+        let expected = Counts {
+            waiting: 0,
+            parked: PARKED_CARDS,
+            finished: FINISHED_CALLS,
+        };
         assert_eq!(outbox.counts(), expected);
         assert_eq!(outbox.list().len(), PARKED_CARDS + FINISHED_CALLS);
         assert!(outbox.find("w0").is_empty() && !outbox.find("w1").is_empty());
@@ -472,6 +538,9 @@ mod tests {
         for i in 0..=WRITE_QUEUE {
             last = Some(outbox.accept(entry(&format!("c{i}"))).unwrap().durable);
         }
-        assert!(matches!(last.unwrap().try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+        assert!(matches!(
+            last.unwrap().try_recv(),
+            Err(oneshot::error::TryRecvError::Closed)
+        ));
     }
 }

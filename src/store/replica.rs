@@ -24,13 +24,19 @@ pub const CANDIDATES: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
     #[error("{path} can't be opened")]
-    Open { path: PathBuf, source: Box<redb::Error> },
+    Open {
+        path: PathBuf,
+        source: Box<redb::Error>,
+    },
     #[error("{path} is damaged: reading it failed")]
     Damaged { path: PathBuf },
     #[error("{path} was written by another version of Ringcard")]
     Version { path: PathBuf },
     #[error("{directory} can't be listed")]
-    List { directory: PathBuf, source: io::Error },
+    List {
+        directory: PathBuf,
+        source: io::Error,
+    },
     #[error("a lookup failed")]
     Read(#[from] Box<redb::Error>),
 }
@@ -54,13 +60,18 @@ impl Replica {
 
     /// The contacts that have this number, in the source's order, at most `CANDIDATES`.
     pub fn lookup(&self, number: PhoneNumber) -> Result<Vec<Contact>, ReplicaError> {
-        self.find(number).map_err(|e| ReplicaError::Read(Box::new(e)))
+        self.find(number)
+            .map_err(|e| ReplicaError::Read(Box::new(e)))
     }
 
     fn find(&self, number: PhoneNumber) -> Result<Vec<Contact>, redb::Error> {
         let key = number.as_key();
         let mut contacts = Vec::new();
-        for entry in self.numbers.range((key, 0)..=(key, u32::MAX))?.take(CANDIDATES) {
+        for entry in self
+            .numbers
+            .range((key, 0)..=(key, u32::MAX))?
+            .take(CANDIDATES)
+        {
             let (_, id) = entry?.0.value();
             if let Some(bytes) = self.contacts.get(id)? {
                 contacts.push(decode(ContactId(id), bytes.value())?);
@@ -72,20 +83,38 @@ impl Replica {
 
 fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
     let open = || -> Result<_, redb::Error> {
-        let database = Builder::new().set_cache_size(REPLICA_CACHE_BYTES).open_read_only(path)?;
+        let database = Builder::new()
+            .set_cache_size(REPLICA_CACHE_BYTES)
+            .open_read_only(path)?;
         let read = database.begin_read()?;
-        let facts = read.open_table(FACTS)?.get("facts")?.map(|f| f.value().to_vec());
-        Ok((facts, read.open_table(NUMBERS)?, read.open_table(CONTACTS)?, database))
+        let facts = read
+            .open_table(FACTS)?
+            .get("facts")?
+            .map(|f| f.value().to_vec());
+        Ok((
+            facts,
+            read.open_table(NUMBERS)?,
+            read.open_table(CONTACTS)?,
+            database,
+        ))
     };
-    let (facts, numbers, contacts, database) =
-        open().map_err(|e| ReplicaError::Open { path: path.into(), source: Box::new(e) })?;
+    let (facts, numbers, contacts, database) = open().map_err(|e| ReplicaError::Open {
+        path: path.into(),
+        source: Box::new(e),
+    })?;
     let facts: Facts = facts
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .ok_or_else(|| ReplicaError::Damaged { path: path.into() })?;
     if facts.version != REPLICA_VERSION {
         return Err(ReplicaError::Version { path: path.into() });
     }
-    Ok(Replica { generation, facts, numbers, contacts, _database: database })
+    Ok(Replica {
+        generation,
+        facts,
+        numbers,
+        contacts,
+        _database: database,
+    })
 }
 
 fn decode(id: ContactId, bytes: &[u8]) -> Result<Contact, redb::Error> {
@@ -102,7 +131,10 @@ pub struct Shelf {
 impl Shelf {
     /// Opens the newest generation that can be opened; also says which could not, and why.
     pub fn open(directory: PathBuf) -> Result<(Shelf, Vec<ReplicaError>), ReplicaError> {
-        let list = |source| ReplicaError::List { directory: directory.clone(), source };
+        let list = |source| ReplicaError::List {
+            directory: directory.clone(),
+            source,
+        };
         std::fs::create_dir_all(&directory).map_err(list)?;
         let mut failures = Vec::new();
         let mut published = None;
@@ -115,7 +147,13 @@ impl Shelf {
                 Err(e) => failures.push(e),
             }
         }
-        Ok((Shelf { directory, published: ArcSwapOption::new(published) }, failures))
+        Ok((
+            Shelf {
+                directory,
+                published: ArcSwapOption::new(published),
+            },
+            failures,
+        ))
     }
 
     /// What is published now; nothing before the first sync.
@@ -143,7 +181,9 @@ impl Shelf {
 
     /// One more than any file there has, readable or not.
     pub(super) fn next_generation(&self) -> io::Result<u64> {
-        Ok(generations(&self.directory)?.last().map_or(1, |newest| newest + 1))
+        Ok(generations(&self.directory)?
+            .last()
+            .map_or(1, |newest| newest + 1))
     }
 }
 

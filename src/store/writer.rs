@@ -49,7 +49,13 @@ pub struct Writer {
 impl Writer {
     pub(super) fn new(file: OutboxFile, queue: mpsc::Receiver<Write>) -> Writer {
         let (unwritten, acknowledge) = Default::default();
-        Writer { file, queue, unwritten, acknowledge, refused: false }
+        Writer {
+            file,
+            queue,
+            unwritten,
+            acknowledge,
+            refused: false,
+        }
     }
 
     /// Runs until the outbox is dropped, then writes what is left.
@@ -147,7 +153,11 @@ pub(super) struct OutboxFile {
 impl OutboxFile {
     /// Opens or makes the file. One that can't be read is set aside, never deleted, and a new one begun.
     pub(super) fn open(path: &Path) -> (OutboxFile, Vec<Entry>) {
-        let mut file = OutboxFile { path: path.into(), database: None, problem: None };
+        let mut file = OutboxFile {
+            path: path.into(),
+            database: None,
+            problem: None,
+        };
         match file.load() {
             Ok(entries) => return (file, entries),
             Err(redb::Error::Io(e)) if e.kind() != std::io::ErrorKind::InvalidData => {
@@ -157,10 +167,10 @@ impl OutboxFile {
                 file.problem = Some("another Ringcard has it open".into());
             }
             Err(e) => {
-                let aside = path.with_extension(format!("broken-{}", jiff::Timestamp::now().as_second()));
-                let kept = fs::rename(path, &aside).and_then(|()| {
-                    file.load().map(drop).map_err(std::io::Error::other)
-                });
+                let aside =
+                    path.with_extension(format!("broken-{}", jiff::Timestamp::now().as_second()));
+                let kept = fs::rename(path, &aside)
+                    .and_then(|()| file.load().map(drop).map_err(std::io::Error::other));
                 file.problem = Some(match kept {
                     Ok(()) => format!("{e}; the damaged file was kept as {}", aside.display()),
                     Err(again) => format!("{e}; {again}"),
@@ -171,19 +181,28 @@ impl OutboxFile {
     }
 
     fn load(&mut self) -> Result<Vec<Entry>, redb::Error> {
-        let database = Builder::new().set_cache_size(OUTBOX_CACHE_BYTES).create(&self.path)?;
+        let database = Builder::new()
+            .set_cache_size(OUTBOX_CACHE_BYTES)
+            .create(&self.path)?;
         let mut entries = Vec::new();
         let is_new = database.begin_read()?.list_tables()?.next().is_none();
         if is_new {
             let begin = database.begin_write()?;
-            begin.open_table(OUTBOX_META)?.insert("version", OUTBOX_VERSION)?;
+            begin
+                .open_table(OUTBOX_META)?
+                .insert("version", OUTBOX_VERSION)?;
             begin.open_table(CARDS)?;
             begin.commit()?;
         } else {
             let read = database.begin_read()?;
-            let version = read.open_table(OUTBOX_META)?.get("version")?.map(|v| v.value());
+            let version = read
+                .open_table(OUTBOX_META)?
+                .get("version")?
+                .map(|v| v.value());
             if version != Some(OUTBOX_VERSION) {
-                return Err(redb::Error::Corrupted(format!("its version is {version:?}")));
+                return Err(redb::Error::Corrupted(format!(
+                    "its version is {version:?}"
+                )));
             }
             for card in read.open_table(CARDS)?.iter()? {
                 // An entry of another make is left where it is; the others count.
@@ -206,7 +225,9 @@ impl OutboxFile {
     }
 
     fn write(&self, changes: &HashMap<Key, Option<Box<Entry>>>) -> Result<(), redb::Error> {
-        let Some(database) = &self.database else { return Ok(()) };
+        let Some(database) = &self.database else {
+            return Ok(());
+        };
         let mut transaction = database.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
         {
@@ -249,14 +270,25 @@ mod tests {
 
     fn entry(call: &str) -> Entry {
         let wall = jiff::Timestamp::UNIX_EPOCH;
-        let now = Moment { boot: 1, since_boot: Duration::from_secs(5), wall };
+        let now = Moment {
+            boot: 1,
+            since_boot: Duration::from_secs(5),
+            wall,
+        };
         let deadline = Deadline::new(now, None, Duration::from_secs(90));
-        Entry::new("office", CallId::parse(call).unwrap(), Card { rows: vec![] }, deadline)
+        Entry::new(
+            "office",
+            CallId::parse(call).unwrap(),
+            Card { rows: vec![] },
+            deadline,
+        )
     }
 
     /// Runs `body` against the outbox in `path` until it and the writer are done.
     fn with_outbox(path: &Path, body: impl AsyncFnOnce(&Outbox)) -> Vec<String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let (outbox, writer) = Outbox::open(path);
         let reports = Reports::default();
         let report = reports.clone();
@@ -295,8 +327,10 @@ mod tests {
             outbox.accept(entry("a")).unwrap().durable.await.unwrap();
         });
         assert!(reports[0].contains("outbox.broken-"), "{reports:?}");
-        let names: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(names.len(), 2, "{names:?}");
     }
 

@@ -1,0 +1,8 @@
+//! How a card leaves us: the Hipcall API over one warm connection for each node.
+
+mod client;
+mod error;
+mod quota;
+
+pub use client::{Client, Connector, REQUEST_TIME, Trust, TrustError};
+pub use error::{SendError, Verdict};

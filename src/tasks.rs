@@ -1,0 +1,65 @@
+//! Where work runs. Nothing else in the daemon starts a task or a thread.
+//!
+//! Work that a peer or a timer begins is counted here, so that a stop can wait for it: a peer that hangs up
+//! never cancels what was accepted. A panic in one such task is that task's own end.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tracker.spawn(work)
+    }
+
+    /// Runs what waits for the disk or computes long, off the threads that answer peers.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        self.tracker.spawn_blocking(work).await
+    }
+
+    /// A thread of its own, for work that lasts as long as the daemon.
+    pub fn thread(
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+    }
+
+    /// Comes when the daemon stops: take no new work, finish what runs.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for everything begun; false if `within` was not enough.
+    pub async fn drain(&self, within: Duration) -> bool {
+        self.tracker.close();
+        tokio::time::timeout(within, self.tracker.wait())
+            .await
+            .is_ok()
+    }
+}

@@ -1,0 +1,19 @@
+//! How a call reaches us: Hipcall's webhook, over TLS or from a proxy on the same box.
+//!
+//! Architecture Invariant: once the secret in the path is right, the answer to a POST is 200, within
+//! `ANSWER_WITHIN`, whatever the body says and however the CRM, the disk and Hipcall do. Four other answers
+//! in an hour and Hipcall stops sending until a person notices.
+
+mod auth;
+mod connections;
+mod listener;
+mod payload;
+mod service;
+mod tls;
+
+pub use auth::Gate;
+pub use connections::CONNECTIONS;
+pub use listener::{Bound, Listen, Listener};
+pub use payload::Unreadable;
+pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};
+pub use tls::{CertificateError, Identity, IdentityFiles};
