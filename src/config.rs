@@ -1,0 +1,172 @@
+//! The configuration: one TOML file, read whole, refused whole.
+//!
+//! Making a `Config` is the validation: what exists is right. All problems are told at once, each with its
+//! line, key, value and what is allowed, so that an operator mends a file in one go. Secrets never stand in
+//! the file; it names where they are.
+
+mod accounts;
+mod cards;
+mod reader;
+mod secret;
+mod sources;
+
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use accounts::AccountConfig;
+pub use cards::CardConfig;
+pub use reader::{Problem, Problems};
+pub use secret::Secret;
+pub use sources::SourceConfig;
+
+use crate::domain::money::Locale;
+use crate::hipcall::Trust;
+use crate::webhook::{IdentityFiles, Listen};
+use reader::{Document, Section};
+
+/// Where the packaged service keeps its configuration.
+pub const DEFAULT_PATH: &str = "/etc/ringcard/ringcard.toml";
+/// Largest configuration read; the sample has about 3 kB.
+const FILE_BYTES: u64 = 1 << 20;
+
+#[derive(Debug)]
+pub struct Config {
+    /// Where replica, outbox and a self-made certificate live.
+    pub state_directory: PathBuf,
+    /// Where the control socket is.
+    pub runtime_directory: PathBuf,
+    pub locale: Locale,
+    pub webhook: WebhookConfig,
+    pub trust: Trust,
+    pub accounts: Vec<AccountConfig>,
+    pub sources: Vec<SourceConfig>,
+    pub card: CardConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    pub listen: Vec<Listen>,
+    /// None: a self-signed pair is made in the state directory.
+    pub certificate: Option<IdentityFiles>,
+    /// Names that a self-signed certificate is valid for.
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{path} can't be read: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} is larger than 1 MiB: is it a configuration?")]
+    TooLarge { path: PathBuf },
+    #[error("{path} has {}\n{problems}", count(problems))]
+    Problems { path: PathBuf, problems: Problems },
+}
+
+fn count(problems: &Problems) -> String {
+    match problems.0.len() {
+        1 => "one problem:".into(),
+        n => format!("{n} problems:"),
+    }
+}
+
+impl Config {
+    /// Reads and checks `path`. Relative paths in it start at its directory.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let read = |source| ConfigError::Read { path: path.into(), source };
+        if fs::metadata(path).map_err(read)?.len() > FILE_BYTES {
+            return Err(ConfigError::TooLarge { path: path.into() });
+        }
+        let text = fs::read_to_string(path).map_err(read)?;
+        let directory = path.parent().unwrap_or(Path::new("."));
+        Config::parse(&text, directory)
+            .map_err(|problems| ConfigError::Problems { path: path.into(), problems })
+    }
+
+    pub fn parse(text: &str, directory: &Path) -> Result<Config, Problems> {
+        let document = Document::parse(text, directory)?;
+        let config = document.root(|root| {
+            let locale = root.parse("locale", Locale::ALLOWED, Locale::parse);
+            let locale = locale.unwrap_or(Locale::English);
+            let state = root.path("state-dir").unwrap_or_else(|| {
+                systemd_directory("STATE_DIRECTORY", "/var/lib/ringcard")
+            });
+            let runtime = root.path("runtime-dir").unwrap_or_else(|| {
+                systemd_directory("RUNTIME_DIRECTORY", "/run/ringcard")
+            });
+            let accounts = accounts::read(root);
+            let sources = sources::read(root, accounts.first().map(|a| a.region));
+            let fields = sources.iter().flat_map(|s| s.csv.mapping.fields.keys().cloned());
+            let card = cards::read(root, locale, fields.collect());
+            Some(Config {
+                state_directory: state,
+                runtime_directory: runtime,
+                locale,
+                webhook: webhook(root)?,
+                trust: root.section("hipcall").map_or_else(Trust::default, |s| Trust {
+                    ca_file: s.path("ca-file"),
+                }),
+                accounts,
+                sources,
+                card: card?,
+            })
+        })?;
+        Ok(config)
+    }
+
+    /// The control socket of the daemon that runs with this configuration.
+    pub fn control_socket(&self) -> PathBuf {
+        self.runtime_directory.join("control.sock")
+    }
+
+    pub fn outbox_file(&self) -> PathBuf {
+        self.state_directory.join("outbox.redb")
+    }
+
+    pub fn replica_directory(&self, source: &str) -> PathBuf {
+        self.state_directory.join("replica").join(source)
+    }
+}
+
+/// systemd names the directory it made for us; by hand the packaged place is used.
+fn systemd_directory(variable: &str, otherwise: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| otherwise.into(), PathBuf::from)
+}
+
+fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
+    let Some(section) = root.required_section("webhook") else {
+        return None;
+    };
+    let mut listen = Vec::new();
+    let address = |text: &str| text.parse::<SocketAddr>().ok();
+    let tls = "an address and a port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";
+    listen.extend(section.parse("listen", tls, address).map(Listen::Tls));
+    let plain = "a loopback address and a port, such as \"127.0.0.1:8080\", or \"unix:/run/ringcard/webhook.sock\"";
+    listen.extend(section.parse("plain-listen", plain, |text| {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return path.starts_with('/').then(|| Listen::Unix(path.into()));
+        }
+        address(text).filter(|a| a.ip().is_loopback()).map(Listen::Loopback)
+    }));
+    if listen.is_empty() && !section.has("listen") && !section.has("plain-listen") {
+        section.missing("listen", tls);
+    }
+    let certificate = match (section.path("certificate"), section.path("key")) {
+        (Some(certificate), Some(key)) => Some(IdentityFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => section.missing("key", "the PEM file with the certificate's key"),
+        (None, Some(_)) => section.missing("certificate", "the PEM file with the key's certificate"),
+    };
+    let names = section.texts("names");
+    Some(WebhookConfig { listen, certificate, names })
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            write!(f, "{}  {problem}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! `[[account]]`: node, token, webhook secrets, region.
+
+use std::sync::Arc;
+
+use super::reader::Section;
+use super::secret::{self, Secret};
+use crate::domain::phone::Region;
+
+/// Shortest webhook secret: 16 random letters and digits are 95 bits.
+const SECRET_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
+/// Most accounts of one box.
+const ACCOUNTS: usize = 32;
+
+#[derive(Clone, Debug)]
+pub struct AccountConfig {
+    pub name: Arc<str>,
+    pub node: String,
+    pub region: Region,
+    pub token: Secret,
+    pub webhook_secrets: Vec<Secret>,
+}
+
+pub(super) fn read(root: &Section<'_>) -> Vec<AccountConfig> {
+    let sections = root.sections("account");
+    if sections.is_empty() && !root.has("account") {
+        root.missing::<()>("account", "at least one [[account]]");
+    }
+    if sections.len() > ACCOUNTS {
+        root.wrong::<()>("account", format!("there can be {ACCOUNTS} accounts at most"));
+    }
+    let mut accounts: Vec<AccountConfig> = Vec::new();
+    for section in &sections {
+        let Some(account) = account(section) else { continue };
+        if accounts.iter().any(|a| a.name == account.name) {
+            section.wrong::<()>("name", "another account has this name");
+        }
+        let known = |s: &Secret| accounts.iter().any(|a| a.webhook_secrets.contains(s));
+        if account.webhook_secrets.iter().any(known) {
+            let what = "another account has the same secret: which one a call is for could not be told";
+            section.wrong_secret::<()>("webhook-secrets", what);
+        }
+        accounts.push(account);
+    }
+    accounts
+}
+
+fn account(section: &Section<'_>) -> Option<AccountConfig> {
+    let name = section.required("name", NAME, is_name);
+    let node = section.required(
+        "node",
+        "\"https://use.hipcall.com\" or \"https://use.hipcall.com.tr\", as in your panel's address",
+        is_node,
+    );
+    let region = section.required("region", "a country code such as \"TR\" or \"GB\"", Region::parse);
+    let token = token(section);
+    let webhook_secrets = webhook_secrets(section);
+    Some(AccountConfig {
+        name: name?.into(),
+        node: node?,
+        region: region?,
+        token: token?,
+        webhook_secrets: webhook_secrets?,
+    })
+}
+
+fn token(section: &Section<'_>) -> Option<Secret> {
+    let tokens = secret::read(section, "token");
+    match tokens.as_slice() {
+        [] => None,
+        [token] if token.expose().bytes().all(|b| b.is_ascii_graphic()) => Some(token.clone()),
+        [_] => section.wrong_secret("token", "has characters that no token has"),
+        _ => section.wrong_secret("token", "there must be one line with the token, and nothing else"),
+    }
+}
+
+fn webhook_secrets(section: &Section<'_>) -> Option<Vec<Secret>> {
+    let secrets = secret::read(section, "webhook-secrets");
+    let fits = |s: &Secret| {
+        let clean = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        SECRET_CHARS.contains(&s.expose().len()) && s.expose().bytes().all(clean)
+    };
+    if let Some(line) = secrets.iter().position(|s| !fits(s)) {
+        let what = format!(
+            "secret {} must be {} to {} letters, digits, - or _ (make one: openssl rand -hex 24)",
+            line + 1,
+            SECRET_CHARS.start(),
+            SECRET_CHARS.end()
+        );
+        return section.wrong_secret("webhook-secrets", what);
+    }
+    (!secrets.is_empty()).then_some(secrets)
+}
+
+pub(super) const NAME: &str = "up to 32 lower-case letters, digits or -, such as \"istanbul\"";
+
+/// Names become parts of paths, keys and commands.
+pub(super) fn is_name(text: &str) -> Option<String> {
+    let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let fits = (1..=32).contains(&text.len()) && text.bytes().all(clean) && !text.starts_with('-');
+    fits.then(|| text.to_owned())
+}
+
+/// Scheme and host. Without TLS the token would be readable on its way, so only to this box.
+fn is_node(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    let clean = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
+    if host.is_empty() || !host.bytes().all(clean) {
+        return None;
+    }
+    let here = host.starts_with("127.0.0.1") || host.starts_with("localhost") || host.starts_with("[::1]");
+    match scheme {
+        "https" => Some(format!("https://{host}")),
+        "http" if here => Some(format!("http://{host}")),
+        _ => None,
+    }
+}

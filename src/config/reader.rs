@@ -1,0 +1,359 @@
+//! Reading a TOML document so that every mistake is found, not only the first.
+//!
+//! serde stops at the first wrong type or unknown key. Here each key is asked for by name and kind; what is
+//! wrong is noted and reading goes on, and what nobody asked for is unknown.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Longest value repeated in a problem, in characters.
+const SHOWN_CHARS: usize = 60;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub line: usize,
+    /// `key = value`, or the key alone where it is missing.
+    pub subject: String,
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}: {}", self.line, self.subject, self.what)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+pub(super) struct Document<'a> {
+    table: Spanned<DeTable<'a>>,
+    notes: Notes<'a>,
+}
+
+struct Notes<'a> {
+    text: &'a str,
+    directory: PathBuf,
+    problems: RefCell<Problems>,
+}
+
+impl Notes<'_> {
+    fn add(&self, at: usize, subject: String, what: impl Into<String>) {
+        let line = self.text[..at.min(self.text.len())].matches('\n').count() + 1;
+        self.problems.borrow_mut().0.push(Problem { line, subject, what: what.into() });
+    }
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn parse(text: &'a str, directory: &Path) -> Result<Document<'a>, Problems> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let notes = Notes { text, directory: directory.into(), problems: RefCell::default() };
+        for error in &errors {
+            let at = error.span().map_or(0, |s| s.start);
+            notes.add(at, "not TOML".into(), error.message().replace('\n', ", "));
+        }
+        match errors.is_empty() {
+            true => Ok(Document { table, notes }),
+            false => Err(notes.problems.into_inner()),
+        }
+    }
+
+    /// Reads the document with `read`; a value without problems is the result.
+    pub(super) fn root<T>(self, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Problems> {
+        let value = {
+            let root = Section::new(String::new(), 0, self.table.get_ref(), &self.notes);
+            read(&root)
+        };
+        let mut problems = self.notes.problems.into_inner();
+        problems.0.sort_by_key(|p| p.line);
+        match value {
+            Some(value) if problems.0.is_empty() => Ok(value),
+            _ => Err(problems),
+        }
+    }
+}
+
+/// One table. Dropping it reports the keys that nobody asked for.
+pub(super) struct Section<'a> {
+    path: String,
+    at: usize,
+    table: &'a DeTable<'a>,
+    notes: &'a Notes<'a>,
+    asked: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    fn new(path: String, at: usize, table: &'a DeTable<'a>, notes: &'a Notes<'a>) -> Section<'a> {
+        Section { path, at, table, notes, asked: RefCell::default() }
+    }
+
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
+    }
+
+    fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().insert(key);
+        self.table.get(key)
+    }
+
+    fn name(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// Notes that `key` is not there and must be. Always `None`, to be returned.
+    pub(super) fn missing<T>(&self, key: &'static str, allowed: &str) -> Option<T> {
+        self.value(key);
+        self.notes.add(self.at, self.name(key), format!("is missing; give {allowed}"));
+        None
+    }
+
+    /// Notes what is wrong with the value of `key`, repeating it.
+    pub(super) fn wrong<T>(&self, key: &'static str, what: impl Into<String>) -> Option<T> {
+        match self.value(key) {
+            Some(value) => {
+                let shown = self.shown(value);
+                self.notes.add(value.span().start, format!("{} = {shown}", self.name(key)), what);
+            }
+            None => self.notes.add(self.at, self.name(key), what),
+        }
+        None
+    }
+
+    /// The same without the value, which may be a secret.
+    pub(super) fn wrong_secret<T>(&self, key: &'static str, what: impl Into<String>) -> Option<T> {
+        let at = self.value(key).map_or(self.at, |v| v.span().start);
+        self.notes.add(at, self.name(key), what);
+        None
+    }
+
+    fn shown(&self, value: &Spanned<DeValue<'_>>) -> String {
+        let source = self.notes.text.get(value.span()).unwrap_or_default();
+        let line = source.lines().next().unwrap_or_default();
+        let mut shown: String = line.chars().take(SHOWN_CHARS).collect();
+        if shown.len() < source.len() {
+            shown.push('…');
+        }
+        shown
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+        let value = self.value(key)?;
+        match value.get_ref().as_str() {
+            Some(text) => Some(text.to_owned()),
+            None => self.wrong(key, "must be a text in quotes"),
+        }
+    }
+
+    pub(super) fn required_text(&self, key: &'static str, allowed: &str) -> Option<String> {
+        if self.has(key) { self.text(key) } else { self.missing(key, allowed) }
+    }
+
+    /// A text, or a list of texts.
+    pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        if let Some(text) = value.get_ref().as_str() {
+            return vec![text.to_owned()];
+        }
+        let list = value.get_ref().as_array();
+        let texts = list.map(|l| l.iter().map(|v| v.get_ref().as_str().map(str::to_owned)));
+        match texts.and_then(|t| t.collect::<Option<Vec<_>>>()) {
+            Some(texts) => texts,
+            None => self.wrong(key, "must be a text in quotes, or a list of such").unwrap_or_default(),
+        }
+    }
+
+    /// A text that `parse` understands.
+    pub(super) fn parse<T>(
+        &self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(key)?;
+        match parse(&text) {
+            Some(value) => Some(value),
+            None => self.wrong(key, format!("must be {allowed}")),
+        }
+    }
+
+    pub(super) fn required<T>(
+        &self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        if self.has(key) { self.parse(key, allowed, parse) } else { self.missing(key, allowed) }
+    }
+
+    /// A path; a relative one starts at the configuration's directory.
+    pub(super) fn path(&self, key: &'static str) -> Option<PathBuf> {
+        let text = self.parse(key, "a path", |t| (!t.is_empty()).then(|| t.to_owned()))?;
+        Some(self.notes.directory.join(text))
+    }
+
+    /// A duration with its unit, between `least` and `most`.
+    pub(super) fn duration(
+        &self,
+        key: &'static str,
+        least: Duration,
+        most: Duration,
+    ) -> Option<Duration> {
+        let allowed = format!(
+            "a duration such as \"15m\", from \"{}\" to \"{}\"",
+            show_duration(least),
+            show_duration(most)
+        );
+        self.parse(key, &allowed, |text| {
+            parse_duration(text).filter(|d| (least..=most).contains(d))
+        })
+    }
+
+    pub(super) fn section(&self, key: &'static str) -> Option<Section<'a>> {
+        let value = self.value(key)?;
+        match value.get_ref().as_table() {
+            Some(table) => Some(Section::new(self.name(key), value.span().start, table, self.notes)),
+            None => self.wrong(key, format!("must be a table: write [{}]", self.name(key))),
+        }
+    }
+
+    pub(super) fn required_section(&self, key: &'static str) -> Option<Section<'a>> {
+        let write = format!("a table: write [{}]", self.name(key));
+        if self.has(key) { self.section(key) } else { self.missing(key, &write) }
+    }
+
+    /// The tables of `[[key]]`, each called by its `name` in problems where it has one.
+    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let list = value.get_ref().as_array();
+        let tables = list.map(|l| l.iter().map(|v| Some((v.span().start, v.get_ref().as_table()?))));
+        let Some(tables) = tables.and_then(|t| t.collect::<Option<Vec<_>>>()) else {
+            let write = format!("must be tables: write [[{}]]", self.name(key));
+            return self.wrong(key, write).unwrap_or_default();
+        };
+        let named = tables.into_iter().enumerate().map(|(i, (at, table))| {
+            let name = table.get("name").and_then(|n| n.get_ref().as_str());
+            let place = name.map_or_else(|| (i + 1).to_string(), str::to_owned);
+            Section::new(format!("{}.{place}", self.name(key)), at, table, self.notes)
+        });
+        named.collect()
+    }
+
+    /// Every key with a text, where the keys are the operator's to choose.
+    pub(super) fn free_texts(&self) -> Vec<(String, String)> {
+        let mut texts = Vec::new();
+        for (key, value) in self.table {
+            match value.get_ref().as_str() {
+                Some(text) => texts.push((key.get_ref().to_string(), text.to_owned())),
+                None => self.notes.add(
+                    value.span().start,
+                    format!("{} = {}", self.name(key.get_ref()), self.shown(value)),
+                    "must be a text in quotes",
+                ),
+            }
+        }
+        // All keys were asked for, by whatever name.
+        self.asked.borrow_mut().insert(ANY);
+        texts
+    }
+}
+
+const ANY: &str = "*";
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        let asked = self.asked.borrow();
+        if asked.contains(ANY) {
+            return;
+        }
+        for (key, value) in self.table {
+            if !asked.contains(key.get_ref().as_ref()) {
+                let allowed = asked.iter().copied().collect::<Vec<_>>().join(", ");
+                let what = format!("no such key; here there can be: {allowed}");
+                self.notes.add(value.span().start, self.name(key.get_ref()), what);
+            }
+        }
+    }
+}
+
+/// `90s`, `15m`, `12h`, `7d` or `250ms`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..split].parse().ok()?;
+    let unit = match text[split..].trim() {
+        "ms" => return Some(Duration::from_millis(number)),
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.checked_mul(unit).map(Duration::from_secs)
+}
+
+fn show_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
+        let result = Document::parse(text, Path::new("/etc/ringcard"))
+            .and_then(|d| d.root(|root| Some(read(root))));
+        result.err().unwrap_or_default().0.iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line_key_and_value() {
+        let text = "a = 1\nb = \"x\"\n[t]\nd = \"5w\"\nnew = 1\n";
+        let told = problems(text, |root| {
+            root.text("a");
+            root.parse("b", "y", |t| (t == "y").then_some(()));
+            root.required_text("c", "anything");
+            let t = root.section("t").unwrap();
+            t.duration("d", Duration::from_secs(1), Duration::from_secs(60));
+        });
+        assert_eq!(
+            told,
+            [
+                "line 1: a = 1: must be a text in quotes",
+                "line 1: c: is missing; give anything",
+                "line 2: b = \"x\": must be y",
+                "line 4: t.d = \"5w\": must be a duration such as \"15m\", from \"1s\" to \"1m\"",
+                "line 5: t.new: no such key; here there can be: d",
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_toml_is_told_by_line() {
+        let told = problems("a = \n[b\nc = 1\n", |_| {});
+        assert!(told.len() >= 2, "{told:?}");
+        assert!(told[0].starts_with("line 1: not TOML: "), "{told:?}");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let cases = [("90s", 90_000), ("15m", 900_000), ("250ms", 250), ("2 h", 7_200_000), ("1d", 86_400_000)];
+        for (text, ms) in cases {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "15", "m", "-1s", "1.5h", "99999999999999999999s", "99999999999999999d"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Secrets: read from systemd's credentials or from a file that only its owner can read, never printed.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use super::reader::Section;
+
+/// Largest secret file; a token has a few hundred characters.
+const FILE_BYTES: u64 = 16 << 10;
+
+/// A token or webhook secret. It has no `Display`, and `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The deliberate way out, for the wire.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+const ALLOWED: &str = "{ file = \"/etc/ringcard/...\" } or { credential = \"name\" }";
+
+/// The lines of the secret that `key` points to; every problem is noted, none repeats a secret.
+pub(super) fn read(section: &Section<'_>, key: &'static str) -> Vec<Secret> {
+    if !section.has(key) {
+        return section.missing(key, ALLOWED).unwrap_or_default();
+    }
+    let Some(path) = place(section, key) else { return Vec::new() };
+    match lines(&path) {
+        Ok(lines) if lines.is_empty() => {
+            section.wrong_secret(key, format!("{} holds nothing", path.display())).unwrap_or_default()
+        }
+        Ok(lines) => lines,
+        Err(what) => {
+            section.wrong_secret(key, format!("{} {what}", path.display())).unwrap_or_default()
+        }
+    }
+}
+
+fn place(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
+    if section.is_text(key) {
+        let what = format!("a secret must not stand in the configuration; put it into a file of mode 0600 and write {ALLOWED}");
+        return section.wrong_secret(key, what);
+    }
+    let table = section.section(key)?;
+    match (table.path("file"), table.text("credential")) {
+        (Some(path), None) => Some(path),
+        (None, Some(name)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(directory) if !name.contains('/') => Some(PathBuf::from(directory).join(name)),
+            Some(_) => section.wrong(key, "a credential's name has no slash"),
+            None => section.wrong(
+                key,
+                "there are no credentials here: the unit needs LoadCredential= or SetCredential=",
+            ),
+        },
+        _ => section.wrong(key, format!("must be {ALLOWED}")),
+    }
+}
+
+fn lines(path: &PathBuf) -> Result<Vec<Secret>, String> {
+    let metadata = fs::metadata(path).map_err(|e| format!("can't be read: {e}"))?;
+    if metadata.len() > FILE_BYTES {
+        return Err("is larger than 16 KiB".into());
+    }
+    // A group may be allowed in (0640 root:ringcard is usual); the world may not, and nobody may write.
+    let mode = metadata.mode() & 0o777;
+    if mode & 0o027 != 0 {
+        return Err(format!("has mode {mode:04o}; nobody else may read it: chmod 0600 (or 0640)"));
+    }
+    let text = fs::read_to_string(path).map_err(|e| format!("can't be read: {e}"))?;
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    Ok(lines.map(Secret::new).collect())
+}
