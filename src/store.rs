@@ -13,11 +13,56 @@ pub mod replica;
 mod schema;
 pub mod writer;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 
 /// Makes a rename or a new name in `directory` outlast a power cut.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// The right to write in a state directory; whoever holds it is alone.
+#[derive(Debug)]
+pub struct StateLock(#[expect(dead_code, reason = "held, not read")] Flock<File>);
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("the state directory {directory} can't be used")]
+    Directory {
+        directory: std::path::PathBuf,
+        source: io::Error,
+    },
+    #[error("another Ringcard works in {directory}")]
+    Taken { directory: std::path::PathBuf },
+}
+
+impl StateLock {
+    /// Makes the directory, readable by its owner alone, and takes the lock in it.
+    pub fn take(directory: &Path) -> Result<StateLock, LockError> {
+        let unusable = |source| LockError::Directory {
+            directory: directory.into(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(unusable)?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(directory.join("lock"));
+        match Flock::lock(file.map_err(unusable)?, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(StateLock(lock)),
+            Err((_, Errno::EWOULDBLOCK)) => Err(LockError::Taken {
+                directory: directory.into(),
+            }),
+            Err((_, e)) => Err(unusable(e.into())),
+        }
+    }
 }

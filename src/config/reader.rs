@@ -93,6 +93,10 @@ impl<'a> Section<'a> {
         Section { path, at, table, notes, asked: RefCell::default() }
     }
 
+    pub(super) fn is_text(&self, key: &'static str) -> bool {
+        self.value(key).is_some_and(|v| v.get_ref().is_str())
+    }
+
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.value(key).is_some()
     }

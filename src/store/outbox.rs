@@ -333,7 +333,8 @@ impl Outbox {
         }
     }
 
-    /// Comes when the writer has worked through everything before it: proof that it lives.
+    /// Comes when the writer has worked through everything before it: proof that it lives, and that what
+    /// was told before is written if the disk takes it.
     pub async fn ping(&self) -> bool {
         let (pong, came) = oneshot::channel();
         self.writes.try_send(Write::Ping(pong)).is_ok() && came.await.is_ok()

@@ -43,6 +43,7 @@ pub struct Writer {
     queue: mpsc::Receiver<Write>,
     unwritten: HashMap<Key, Option<Box<Entry>>>,
     acknowledge: Vec<oneshot::Sender<()>>,
+    pongs: Vec<oneshot::Sender<()>>,
     refused: bool,
 }
 
@@ -75,6 +76,9 @@ impl Writer {
                 self.commit(&mut report);
             }
             self.acknowledge.clear();
+            for pong in self.pongs.drain(..) {
+                let _ = pong.send(());
+            }
             if !open {
                 return;
             }
@@ -116,7 +120,7 @@ impl Writer {
                 false
             }
             Write::Ping(pong) => {
-                let _ = pong.send(());
+                self.pongs.push(pong);
                 true
             }
         }

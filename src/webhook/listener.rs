@@ -54,9 +54,12 @@ pub enum Bound {
 }
 
 impl Bound {
-    pub async fn open(listen: &Listen, identity: &Arc<Identity>) -> io::Result<Bound> {
+    /// Opens one; a TLS door shows `identity`.
+    pub async fn open(listen: &Listen, identity: Option<&Arc<Identity>>) -> io::Result<Bound> {
         Ok(match listen {
             Listen::Tls(address) => {
+                let identity =
+                    identity.ok_or_else(|| io::Error::other("there is no certificate"))?;
                 let config = server_config(identity.clone()).map_err(io::Error::other)?;
                 Bound::Tls(
                     TcpListener::bind(address).await?,

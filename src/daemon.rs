@@ -1,0 +1,187 @@
+//! Build, run, drain: what `ringcard run` is.
+//!
+//! Architecture Invariant: tasks and threads begin here or in `tasks`, nowhere else. Those that last as
+//! long as the daemon are in one named set, and an early end of any ends the daemon: restarting is
+//! systemd's work, and it begins with everything sound.
+
+mod commands;
+mod feeds;
+mod housekeeping;
+mod start;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::config::Config;
+use crate::flow::deliver::Delivery;
+use crate::flow::office::{Flow, Office};
+use crate::store::outbox::Outcome;
+use crate::system::{chain, notify};
+use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
+
+pub use start::StartError;
+
+/// What a stop may take: a card under way gets this long. systemd's own limit is longer.
+const DRAIN_TIME: Duration = Duration::from_secs(6);
+/// What the outbox's last write may take after that.
+const FLUSH_TIME: Duration = Duration::from_secs(2);
+
+pub struct Daemon {
+    flow: Flow,
+    gate: Arc<ArcSwap<Gate>>,
+    identity: Option<Arc<Identity>>,
+    feeds: Arc<feeds::Feeds>,
+    essential: JoinSet<&'static str>,
+    addresses: Vec<SocketAddr>,
+    fixed: Fixed,
+    config_path: Option<PathBuf>,
+    _lock: crate::store::StateLock,
+}
+
+/// What a reload can't change: it takes a restart.
+#[derive(Debug, PartialEq, Eq)]
+struct Fixed {
+    state_directory: PathBuf,
+    runtime_directory: PathBuf,
+    listen: Vec<Listen>,
+    certificate: Option<IdentityFiles>,
+}
+
+impl Fixed {
+    fn of(config: &Config) -> Fixed {
+        Fixed {
+            state_directory: config.state_directory.clone(),
+            runtime_directory: config.runtime_directory.clone(),
+            listen: config.webhook.listen.clone(),
+            certificate: config.webhook.certificate.clone(),
+        }
+    }
+}
+
+impl Daemon {
+    /// Where webhooks are taken, in the configuration's order; sockets in the file system are left out.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The flows, for whoever runs the daemon inside another program.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// The TLS certificate in use.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// Runs until `stop`, then drains. An error names the task that ended by itself.
+    pub async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        mut reload: impl AsyncFnMut(),
+    ) -> Result<(), String> {
+        tokio::pin!(stop);
+        let failed = loop {
+            tokio::select! {
+                () = &mut stop => break None,
+                () = reload() => self.reload(),
+                ended = self.essential.join_next() => break Some(match ended {
+                    Some(Ok(name)) => name.to_owned(),
+                    Some(Err(e)) => e.to_string(),
+                    None => "every task".to_owned(),
+                }),
+            }
+        };
+        if let Some(name) = &failed {
+            error!(event_id = "task-ended", name, "a task that should never end has ended");
+        }
+        self.drain().await;
+        failed.map_or(Ok(()), |name| Err(format!("{name} ended unexpectedly")))
+    }
+
+    /// Stops at once, as `run` would.
+    pub async fn stop(mut self) {
+        self.drain().await;
+    }
+
+    /// Takes no new calls, lets what runs end, and closes the outbox.
+    async fn drain(&mut self) {
+        let waiting = self.flow.outbox.counts().waiting;
+        notify::stopping(&format!("stopping; {waiting} cards wait"));
+        self.flow.tasks.stop();
+        self.essential.abort_all();
+        if !self.flow.tasks.drain(DRAIN_TIME).await {
+            warn!(event_id = "drain-incomplete", "not everything ended in time; cards stay on disk");
+        }
+        // Writes what still lingers; a disk that does not answer is not waited for.
+        let flushed = tokio::time::timeout(FLUSH_TIME, self.flow.outbox.ping()).await;
+        info!(waiting, flushed = flushed.unwrap_or(false), "stopped");
+    }
+
+    /// Takes up a new configuration whole, or says why the old one stays.
+    fn reload(&mut self) {
+        notify::reloading();
+        self.reload_certificate();
+        if let Some(path) = &self.config_path {
+            match Config::load(path) {
+                Ok(config) => self.take(config),
+                Err(e) => error!(event_id = "config-kept", "the old configuration stays: {e}"),
+            }
+        }
+        notify::ready("reloaded");
+    }
+
+    fn take(&mut self, config: Config) {
+        if Fixed::of(&config) != self.fixed {
+            warn!(
+                event_id = "restart-needed",
+                "addresses, certificate paths and directories change only with a restart"
+            );
+        }
+        let (gate, schedules) = (start::gate(&config), feeds::schedules(&config));
+        let old = self.flow.office.load_full();
+        match Office::open(config, Some(&old)) {
+            Ok((office, damaged)) => {
+                start::report_damaged(&damaged);
+                start::announce(&self.flow.board, &office);
+                self.gate.store(Arc::new(gate));
+                self.flow.office.store(Arc::new(office));
+                self.feeds.begin(&self.flow, schedules);
+                info!("the new configuration is in use");
+            }
+            Err(e) => {
+                let e = chain::of(&e);
+                error!(event_id = "config-kept", "the old configuration stays: {e}");
+            }
+        }
+    }
+
+    fn reload_certificate(&self) {
+        if let Some(identity) = &self.identity {
+            housekeeping::reload_certificate(identity, &self.flow.board);
+        }
+    }
+}
+
+/// Sends the cards that an earlier run left.
+fn resume(flow: &Flow) {
+    let office = flow.office.load_full();
+    for (entry, halt) in flow.outbox.resume() {
+        match office.accounts.get(entry.account.as_str()).cloned() {
+            Some(account) => {
+                let delivery = Delivery::new(flow.clone(), account, None);
+                flow.tasks.spawn(delivery.run(entry, halt));
+            }
+            None => {
+                let reason = format!("there is no account {} any more", entry.account);
+                flow.outbox.finish(&entry.key(), &Outcome::Expired(reason));
+            }
+        }
+    }
+}

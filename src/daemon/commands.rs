@@ -1,0 +1,191 @@
+//! What the running daemon does for a command.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::feeds::{Ask, Feeds};
+use crate::domain::call::{Call, CallId, Direction, RawNumber};
+use crate::domain::card::Card;
+use crate::domain::deadline::Deadline;
+use crate::flow::answer;
+use crate::flow::deliver::Delivery;
+use crate::flow::office::{Account, Flow, Office};
+use crate::flow::sync::{Order, Report};
+use crate::source::csv::Progress;
+use crate::store::outbox::{Entry, OutboxError, Phase};
+use crate::system::clock;
+use crate::system::control::{Answers, Request};
+
+/// What `ringcard lookup` and `ringcard card` show.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    pub number: Option<String>,
+    /// The rung that matched.
+    pub rule: Option<String>,
+    pub source: Option<String>,
+    pub record: Option<String>,
+    pub as_of: Option<jiff::Timestamp>,
+    pub card: Option<Card>,
+    /// Why there is no card.
+    pub reason: Option<String>,
+}
+
+type Answering = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(super) fn answerer(
+    flow: Flow,
+    feeds: Arc<Feeds>,
+) -> impl Fn(Request, Answers) -> Answering + Send + Sync + 'static {
+    move |request, answers| {
+        let (flow, feeds) = (flow.clone(), feeds.clone());
+        Box::pin(async move { answer(&flow, &feeds, request, answers).await })
+    }
+}
+
+async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) {
+    match request {
+        Request::Status => answers.done(flow.board.show(flow.outbox.counts())).await,
+        Request::Lookup { number, account } => {
+            match explain(flow, &flow.office.load_full(), &number, account.as_deref()).await {
+                Ok(explanation) => answers.done(explanation).await,
+                Err(reason) => answers.failed(reason).await,
+            }
+        }
+        Request::Sync { source, accept_removals } => {
+            sync(feeds, source.as_deref(), Order { accept_removals, dry_run: false }, answers).await;
+        }
+        Request::OutboxList => answers.done(flow.outbox.list()).await,
+        Request::OutboxShow { call } => match named(flow, &call) {
+            Ok(entries) => answers.done(entries).await,
+            Err(e) => answers.failed(e).await,
+        },
+        Request::OutboxRetry { call } => match retry(flow, &call) {
+            Ok(count) => answers.done(count).await,
+            Err(e) => answers.failed(e).await,
+        },
+        Request::OutboxDrop { call } => {
+            let dropped = named(flow, &call).and_then(|entries| {
+                entries.iter().try_for_each(|entry| flow.outbox.drop_card(&entry.key()))
+            });
+            match dropped {
+                Ok(()) => answers.done(json!({ "dropped": call })).await,
+                Err(e) => answers.failed(e).await,
+            }
+        }
+    }
+}
+
+fn named(flow: &Flow, call: &str) -> Result<Vec<Entry>, OutboxError> {
+    match flow.outbox.find(call) {
+        entries if entries.is_empty() => Err(OutboxError::NoSuchCard(call.to_owned())),
+        entries => Ok(entries),
+    }
+}
+
+/// Sends parked cards again: one call's, or with `*` all.
+fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
+    let parked = |e: &Entry| e.phase == Phase::Parked;
+    let entries = match call {
+        "*" => flow.outbox.list().into_iter().filter(parked).collect(),
+        _ => named(flow, call)?,
+    };
+    let office = flow.office.load_full();
+    for entry in &entries {
+        let deadline = Deadline::new(clock::now(), None, office.card.lifetime);
+        let (entry, halt) = flow.outbox.retry(&entry.key(), deadline)?;
+        if let Some(account) = office.accounts.get(entry.account.as_str()).cloned() {
+            flow.tasks.spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));
+        }
+    }
+    Ok(entries.len())
+}
+
+async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answers) {
+    let asks = feeds.named(source);
+    if asks.is_empty() {
+        let known: Vec<String> = feeds.named(None).into_iter().map(|(name, _)| name).collect();
+        let reason = format!("there is no source {}; there are: {}", source.unwrap_or_default(), known.join(", "));
+        return answers.failed(reason).await;
+    }
+    let (mut reports, mut failures): (Vec<Report>, Vec<String>) = Default::default();
+    for (name, ask) in asks {
+        let (reply, replied) = oneshot::channel();
+        let (teller, told) = (answers.clone(), name.clone());
+        let progress = move |p: Progress| {
+            teller.progress(json!({ "source": told, "rows": p.rows, "bytes": p.bytes_read, "of": p.bytes_total }));
+        };
+        let sent = ask.send(Ask { order, progress: Box::new(progress), reply }).await;
+        match (sent, replied.await) {
+            (Ok(()), Ok(Ok(report))) => reports.push(report),
+            (Ok(()), Ok(Err(reason))) => failures.push(format!("{name}: {reason}")),
+            _ => failures.push(format!("{name}: the daemon reloads or stops; ask again")),
+        }
+    }
+    match failures.is_empty() {
+        true => answers.done(reports).await,
+        false => answers.failed(failures.join("\n")).await,
+    }
+}
+
+/// Looks a number up as a call from it would, and renders the card it would get.
+pub async fn explain(
+    flow: &Flow,
+    office: &Arc<Office>,
+    number: &str,
+    account: Option<&str>,
+) -> Result<Explanation, String> {
+    let account = account_named(office, account)?;
+    let call = Call {
+        id: CallId::try_from("preview".to_owned())?,
+        direction: Direction::Inbound,
+        customer: RawNumber(number.to_owned()),
+        line: RawNumber::default(),
+        user_id: None,
+        started_at: None,
+    };
+    let mut explanation = Explanation {
+        number: None,
+        rule: None,
+        source: None,
+        record: None,
+        as_of: None,
+        card: None,
+        reason: None,
+    };
+    let number = match answer::customer(&call, &account) {
+        Ok(number) => number,
+        Err(skip) => {
+            explanation.reason = Some(skip.reason().to_owned());
+            return Ok(explanation);
+        }
+    };
+    explanation.number = Some(number.e164());
+    let found = flow.find(office, number).await;
+    if let Ok(finding) = &found {
+        explanation.rule = Some(finding.rung.as_str().to_owned());
+        explanation.source = Some(finding.source.clone());
+        explanation.record = finding.contact.key.clone();
+        explanation.as_of = Some(finding.as_of);
+    }
+    match answer::card(office, &account, &call, number, found) {
+        Ok(card) => explanation.card = Some(card),
+        Err(skip) => explanation.reason = Some(skip.reason().to_owned()),
+    }
+    Ok(explanation)
+}
+
+fn account_named(office: &Office, name: Option<&str>) -> Result<Arc<Account>, String> {
+    let mut names: Vec<&str> = office.accounts.keys().map(|n| &**n).collect();
+    names.sort_unstable();
+    let found = match (name, names.as_slice()) {
+        (Some(name), _) => office.accounts.get(name),
+        (None, [first, ..]) => office.accounts.get(*first),
+        (None, []) => None,
+    };
+    let known = || format!("there is no account {}; there are: {}", name.unwrap_or_default(), names.join(", "));
+    found.cloned().ok_or_else(known)
+}

@@ -1,0 +1,208 @@
+//! Building the daemon, in the order in which things can fail, and until it may say that it is ready.
+//!
+//! The outbox and the copies are opened before the doors, so the first call finds everything; the line to
+//! Hipcall and the sources are not waited for, since a branch must come up without them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::{Daemon, Fixed, commands, feeds::Feeds, housekeeping, resume};
+use crate::config::Config;
+use crate::domain::phone::{PhoneNumber, Region};
+use crate::flow::office::{Flow, Office, OfficeError};
+use crate::status::Board;
+use crate::store::outbox::Outbox;
+use crate::store::replica::ReplicaError;
+use crate::store::writer::DiskReport;
+use crate::store::{LockError, StateLock};
+use crate::system::{chain, control, notify};
+use crate::tasks::Tasks;
+use crate::webhook::{Bound, CertificateError, Gate, Identity, Listen, Listener};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Office(#[from] OfficeError),
+    #[error("the TLS certificate can't be used")]
+    Certificate(#[from] CertificateError),
+    #[error("webhooks can't be taken at {address}")]
+    Listen { address: String, source: std::io::Error },
+    #[error("the control socket {path} can't be opened")]
+    Control { path: PathBuf, source: std::io::Error },
+    #[error("the outbox's thread can't be started")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Daemon {
+    /// Starts everything; `config_path` is read again at a reload.
+    pub async fn start(
+        config: Config,
+        config_path: Option<PathBuf>,
+    ) -> Result<Daemon, StartError> {
+        let lock = StateLock::take(&config.state_directory)?;
+        let (fixed, control_path) = (Fixed::of(&config), config.control_socket());
+        let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
+        let (outbox, writer) = Outbox::open(&config.outbox_file());
+        let outbox = Arc::new(outbox);
+        let report = Disk(board.clone());
+        Tasks::thread("outbox", move || writer.run(report)).map_err(StartError::Thread)?;
+        let identity = identity(&config)?;
+        let (gate, schedules) = (gate(&config), super::feeds::schedules(&config));
+        let warm_up = config.accounts.first().map(|a| a.region);
+        let (office, damaged) = Office::open(config, None)?;
+        report_damaged(&damaged);
+        announce(&board, &office);
+        let office = Arc::new(ArcSwap::from_pointee(office));
+        let flow = Flow { office, outbox, board, tasks: tasks.clone() };
+        let gate = Arc::new(ArcSwap::from_pointee(gate));
+
+        let mut essential = JoinSet::new();
+        let listener = Listener::new(gate.clone(), Arc::new(flow.clone()), tasks.clone());
+        let mut addresses = Vec::new();
+        for bound in open_doors(&fixed.listen, identity.as_ref()).await? {
+            addresses.extend(bound.address());
+            let listener = listener.clone();
+            essential.spawn(async move {
+                listener.serve(bound).await;
+                "a webhook listener"
+            });
+        }
+        let socket = control::bind(&control_path)
+            .map_err(|source| StartError::Control { path: control_path, source })?;
+        let feeds = Arc::new(Feeds::default());
+        let (serve, answer) = (tasks.clone(), commands::answerer(flow.clone(), feeds.clone()));
+        essential.spawn(async move {
+            control::serve(socket, serve, answer).await;
+            "the control socket"
+        });
+        let daemon = Daemon {
+            flow,
+            gate,
+            identity,
+            feeds,
+            essential,
+            addresses,
+            fixed,
+            config_path,
+            _lock: lock,
+        };
+        Ok(daemon.begin(schedules, warm_up))
+    }
+
+    /// The doors are open: says so, and begins what nobody waits for.
+    fn begin(mut self, schedules: super::feeds::Schedules, region: Option<Region>) -> Daemon {
+        self.show_doors();
+        notify::ready("ready");
+        // The first number costs the library's tables some milliseconds; no caller should pay them.
+        self.flow.tasks.spawn(async move {
+            let _ = region.map(|r| PhoneNumber::parse("+905325550101", r));
+        });
+        resume(&self.flow);
+        self.feeds.begin(&self.flow, schedules);
+        let (flow, identity) = (self.flow.clone(), self.identity.clone());
+        self.essential.spawn(async move {
+            housekeeping::run(flow, identity).await;
+            "housekeeping"
+        });
+        self
+    }
+
+    fn show_doors(&self) {
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let fingerprint = self.identity.as_ref().map(|i| i.fingerprint());
+        info!(?addresses, version = env!("CARGO_PKG_VERSION"), "taking webhooks");
+        if let Some(fingerprint) = &fingerprint {
+            info!(fingerprint, "the certificate's SHA-256");
+        }
+        self.flow.board.webhook(|w| {
+            w.addresses = addresses;
+            w.certificate_fingerprint = fingerprint;
+        });
+    }
+}
+
+fn identity(config: &Config) -> Result<Option<Arc<Identity>>, CertificateError> {
+    let tls = config.webhook.listen.iter().any(|l| matches!(l, Listen::Tls(_)));
+    if !tls {
+        return Ok(None);
+    }
+    let identity = match &config.webhook.certificate {
+        Some(files) => Identity::load(files.clone())?,
+        None => {
+            let mut names = vec!["localhost".to_owned(), "ringcard".to_owned()];
+            names.extend(config.webhook.names.iter().cloned());
+            Identity::self_signed(&config.state_directory, names)?
+        }
+    };
+    Ok(Some(Arc::new(identity)))
+}
+
+async fn open_doors(
+    listen: &[Listen],
+    identity: Option<&Arc<Identity>>,
+) -> Result<Vec<Bound>, StartError> {
+    let mut doors = Vec::new();
+    for listen in listen {
+        let opened = Bound::open(listen, identity).await;
+        doors.push(opened.map_err(|source| {
+            let address = match listen {
+                Listen::Tls(address) | Listen::Loopback(address) => address.to_string(),
+                Listen::Unix(path) => path.display().to_string(),
+            };
+            StartError::Listen { address, source }
+        })?);
+    }
+    Ok(doors)
+}
+
+pub(super) fn gate(config: &Config) -> Gate {
+    Gate::new(config.accounts.iter().flat_map(|account| {
+        let secrets = account.webhook_secrets.iter();
+        secrets.map(|secret| (account.name.clone(), secret.expose()))
+    }))
+}
+
+pub(super) fn report_damaged(damaged: &[ReplicaError]) {
+    for error in damaged {
+        let reason = chain::of(error);
+        warn!(event_id = "replica-damaged", reason, "a copy was passed over for the one before it");
+    }
+}
+
+/// Puts the accounts and sources on the board, with what the copies hold already.
+pub(super) fn announce(board: &Board, office: &Office) {
+    let accounts = office.accounts.values().map(|a| (&*a.config.name, &*a.config.node));
+    board.set_parts(accounts, office.feeds.iter().map(|f| f.source.name()));
+    for feed in &office.feeds {
+        if let Some(replica) = feed.shelf.current() {
+            let name = feed.source.name();
+            board.source(name, |s| {
+                s.contacts = replica.facts.contacts;
+                s.numbers = replica.facts.numbers;
+                s.last_good = s.last_good.or(Some(replica.facts.as_of));
+            });
+        }
+    }
+}
+
+/// Tells of the outbox's disk.
+struct Disk(Arc<Board>);
+
+impl DiskReport for Disk {
+    fn disk_refused(&mut self, reason: &str) {
+        let advice = "look at the free space (df -h) and at the SD card; it is tried again by itself";
+        self.0.raise("disk", &format!("the outbox can't be written: {reason}"), advice);
+        error!(event_id = "disk-refused", reason, "cards live in memory only until the disk is back");
+    }
+
+    fn disk_recovered(&mut self) {
+        self.0.clear("disk");
+        info!("the outbox is written again");
+    }
+}

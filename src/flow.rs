@@ -1,0 +1,13 @@
+//! The score: read these three files and you know the product.
+//!
+//! - `answer`:  event -> number -> contact -> card -> outbox       (a call came in)
+//! - `deliver`: outbox -> Hipcall -> settle | retry | expire | park (a card goes out)
+//! - `sync`:    source -> records -> contacts -> load -> publish    (the copy is renewed)
+//!
+//! Architecture Invariant: no JSON, no table name, no HTTP status here; those belong to the instruments.
+
+pub mod answer;
+pub mod deliver;
+pub mod lookup;
+pub mod office;
+pub mod sync;

@@ -1,0 +1,138 @@
+//! A call came in: event -> number -> contact -> card -> outbox.
+//!
+//! Returns as soon as the card is delivered or would outlast a power cut, whichever is first: then the 200
+//! may be given. The first send starts before the disk has answered.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tracing::{debug, error, warn};
+
+use super::deliver::Delivery;
+use super::lookup::{self, Finding};
+use super::office::{Account, Flow, Office};
+use crate::domain::call::{Call, Direction, Event, Skip};
+use crate::domain::card::Card;
+use crate::domain::deadline::Deadline;
+use crate::domain::phone::{NumberError, PhoneNumber};
+use crate::domain::template::Subject;
+use crate::store::outbox::Entry;
+use crate::system::clock;
+use crate::system::throttle::Throttle;
+use crate::webhook::{Reception, Unreadable};
+
+static UNREADABLE: Throttle = Throttle::new();
+
+impl Reception for Flow {
+    async fn receive(&self, account: Arc<str>, event: Result<Event, Unreadable>, received: Instant) {
+        match event {
+            Ok(Event::Started(call)) => {
+                self.board.event(&account, "call_init");
+                let id = call.id.clone();
+                if let Err(skip) = self.answer(&account, call, received).await {
+                    self.skipped(&account, id.as_str(), skip);
+                }
+            }
+            Ok(Event::Ended(call)) => {
+                self.board.event(&account, "call_hangup");
+                self.outbox.call_ended(&account, &call, &clock::now());
+            }
+            Ok(Event::Other(name)) => self.board.event(&account, name.as_str()),
+            Err(why) => {
+                self.board.unreadable(why.as_str());
+                if let Some(others) = UNREADABLE.pass() {
+                    let event_id = "event-unreadable";
+                    warn!(event_id, %account, others, "an event tells of no call: {why}");
+                }
+            }
+        }
+    }
+
+    fn turned_away(&self) {
+        self.board.webhook(|w| w.turned_away += 1);
+    }
+}
+
+impl Flow {
+    async fn answer(&self, name: &Arc<str>, call: Call, received: Instant) -> Result<(), Skip> {
+        let office = self.office.load_full();
+        // An account that a reload took away while its event was read.
+        let account = office.accounts.get(name).cloned().ok_or(Skip::Overload)?;
+        let number = customer(&call, &account)?;
+        let found = self.find(&office, number).await;
+        let card = card(&office, &account, &call, number, found)?;
+        let deadline = Deadline::new(clock::now(), call.started_at, office.card.lifetime);
+        let entry = Entry::new(name, call.id.clone(), card, deadline);
+        let accepted = self.outbox.accept(entry)?;
+        debug!(%name, call = %call.id, %number, "a card is on its way");
+        let delivery = Delivery::new(self.clone(), account, Some(received));
+        let mut delivered = self.tasks.spawn(delivery.run(accepted.entry, accepted.halt));
+        tokio::select! {
+            Ok(()) = accepted.durable => {}
+            // The disk refused, and said so itself: delivered is what is left to wait for.
+            _ = &mut delivered => {}
+        }
+        Ok(())
+    }
+
+    pub async fn find(&self, office: &Arc<Office>, number: PhoneNumber) -> Result<Finding, Skip> {
+        let board = self.board.clone();
+        let failed = move |source: &str, reason: &str| {
+            let subject = format!("source {source}");
+            let advice = "the next sync replaces the copy; see `ringcard sync`";
+            if board.raise(&subject, "its copy can't be read", advice) {
+                error!(event_id = "lookup-failed", source, reason, "a lookup failed");
+            }
+        };
+        lookup::find(office, number, &self.tasks, failed).await
+    }
+
+    fn skipped(&self, account: &str, call: &str, skip: Skip) {
+        self.board.skipped(account, skip);
+        debug!(account, call, reason = skip.reason(), "no card");
+        if skip == Skip::Overload {
+            static OVERLOAD: Throttle = Throttle::new();
+            if let Some(others) = OVERLOAD.pass() {
+                let event_id = "card-refused";
+                error!(event_id, account, call, others, "a call gets no card: too many are waiting");
+            }
+        }
+    }
+}
+
+/// The other side's number. Internal and withheld calls have none.
+pub fn customer(call: &Call, account: &Account) -> Result<PhoneNumber, Skip> {
+    if call.direction == Direction::Internal {
+        return Err(Skip::Internal);
+    }
+    PhoneNumber::parse(&call.customer.0, account.config.region).map_err(|e| match e {
+        NumberError::Empty | NumberError::Withheld => Skip::Withheld,
+        _ => Skip::NotANumber,
+    })
+}
+
+/// The card for what was found; for an unknown caller the fallback, if one is configured.
+pub fn card(
+    office: &Office,
+    account: &Account,
+    call: &Call,
+    number: PhoneNumber,
+    found: Result<Finding, Skip>,
+) -> Result<Card, Skip> {
+    let (template, finding) = match (found, &office.card.unknown) {
+        (Ok(finding), _) => (&office.card.template, Some(finding)),
+        (Err(Skip::UnknownCaller), Some(unknown)) => (unknown, None),
+        (Err(skip), _) => return Err(skip),
+    };
+    let as_of = finding.as_ref().map(|f| f.as_of_text(Timestamp::now())).unwrap_or_default();
+    let subject = Subject {
+        call,
+        number,
+        account: &account.config.name,
+        contact: finding.as_ref().map(|f| &f.contact),
+        source: finding.as_ref().map_or("", |f| &f.source),
+        as_of: &as_of,
+    };
+    template.render(&subject).ok_or(Skip::EmptyCard)
+}

@@ -1,0 +1,230 @@
+//! What `ringcard status` shows: counted where things happen, read as one whole.
+//!
+//! Holds no number, name or token: it may be pasted into a mail to whoever helps.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::call::Skip;
+use crate::source::reject::Rejects;
+use crate::store::outbox::Counts;
+
+/// Different event names counted; what comes after them is counted together.
+const EVENT_NAMES: usize = 32;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub uptime_seconds: u64,
+    pub webhook: WebhookStatus,
+    pub accounts: BTreeMap<String, AccountStatus>,
+    pub sources: BTreeMap<String, SourceStatus>,
+    pub outbox: Counts,
+    pub alarms: Vec<Alarm>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WebhookStatus {
+    pub addresses: Vec<String>,
+    pub certificate_fingerprint: Option<String>,
+    pub turned_away: u64,
+    pub unreadable: BTreeMap<String, u64>,
+    pub events: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AccountStatus {
+    pub node: String,
+    pub last_event: Option<Timestamp>,
+    pub last_card: Option<Timestamp>,
+    /// From the webhook's arrival to Hipcall's answer.
+    pub last_card_ms: Option<f64>,
+    pub delivered: u64,
+    pub expired: u64,
+    pub parked: u64,
+    pub skipped: BTreeMap<Skip, u64>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SourceStatus {
+    pub last_try: Option<Timestamp>,
+    pub last_good: Option<Timestamp>,
+    pub last_error: Option<String>,
+    pub contacts: u32,
+    pub numbers: u64,
+    pub rejects: Option<Rejects>,
+}
+
+/// Something that a person should know, until it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// What it concerns: `disk`, `source crm`, `account istanbul`.
+    pub subject: String,
+    pub since: Timestamp,
+    pub what: String,
+    pub advice: String,
+}
+
+/// The one place that the daemon's parts report to.
+#[derive(Debug)]
+pub struct Board {
+    started: std::time::Instant,
+    status: Mutex<Status>,
+}
+
+impl Default for Board {
+    fn default() -> Board {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let status = Status { version, ..Status::default() };
+        Board { started: std::time::Instant::now(), status: Mutex::new(status) }
+    }
+}
+
+impl Board {
+    /// Everything as it is now; the outbox's counts are its own.
+    pub fn show(&self, outbox: Counts) -> Status {
+        let mut status = self.lock().clone();
+        status.uptime_seconds = self.started.elapsed().as_secs();
+        status.outbox = outbox;
+        status
+    }
+
+    pub fn webhook(&self, change: impl FnOnce(&mut WebhookStatus)) {
+        change(&mut self.lock().webhook);
+    }
+
+    pub fn account(&self, name: &str, change: impl FnOnce(&mut AccountStatus)) {
+        if let Some(account) = self.lock().accounts.get_mut(name) {
+            change(account);
+        }
+    }
+
+    pub fn source(&self, name: &str, change: impl FnOnce(&mut SourceStatus)) {
+        if let Some(source) = self.lock().sources.get_mut(name) {
+            change(source);
+        }
+    }
+
+    /// The accounts and sources there are from now on; what stays keeps its counts.
+    pub fn set_parts<'a>(
+        &self,
+        accounts: impl Iterator<Item = (&'a str, &'a str)>,
+        sources: impl Iterator<Item = &'a str>,
+    ) {
+        let mut status = self.lock();
+        let mut old = std::mem::take(&mut status.accounts);
+        status.accounts = accounts
+            .map(|(name, node)| {
+                let kept = old.remove(name).unwrap_or_default();
+                (name.to_owned(), AccountStatus { node: node.to_owned(), ..kept })
+            })
+            .collect();
+        let mut old = std::mem::take(&mut status.sources);
+        status.sources =
+            sources.map(|name| (name.to_owned(), old.remove(name).unwrap_or_default())).collect();
+    }
+
+    pub fn event(&self, account: &str, name: &str) {
+        let mut status = self.lock();
+        if let Some(account) = status.accounts.get_mut(account) {
+            account.last_event = Some(Timestamp::now());
+        }
+        let events = &mut status.webhook.events;
+        let known = events.contains_key(name) || events.len() < EVENT_NAMES;
+        *events.entry(if known { name } else { "(others)" }.to_owned()).or_default() += 1;
+    }
+
+    pub fn unreadable(&self, why: &str) {
+        *self.lock().webhook.unreadable.entry(why.to_owned()).or_default() += 1;
+    }
+
+    pub fn skipped(&self, account: &str, skip: Skip) {
+        self.account(account, |a| *a.skipped.entry(skip).or_default() += 1);
+    }
+
+    pub fn delivered(&self, account: &str, took: Option<Duration>) {
+        self.account(account, |a| {
+            a.delivered += 1;
+            a.last_card = Some(Timestamp::now());
+            a.last_card_ms = took.map(|t| t.as_micros() as f64 / 1000.0).or(a.last_card_ms);
+        });
+    }
+
+    /// True if this alarm is new, and should be logged.
+    pub fn raise(&self, subject: &str, what: &str, advice: &str) -> bool {
+        let mut status = self.lock();
+        if let Some(alarm) = status.alarms.iter_mut().find(|a| a.subject == subject) {
+            let is_new = alarm.what != what;
+            alarm.what = what.to_owned();
+            alarm.advice = advice.to_owned();
+            return is_new;
+        }
+        status.alarms.push(Alarm {
+            subject: subject.to_owned(),
+            since: Timestamp::now(),
+            what: what.to_owned(),
+            advice: advice.to_owned(),
+        });
+        true
+    }
+
+    /// True if the alarm was there.
+    pub fn clear(&self, subject: &str) -> bool {
+        let mut status = self.lock();
+        let before = status.alarms.len();
+        status.alarms.retain(|a| a.subject != subject);
+        status.alarms.len() < before
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> Board {
+        let board = Board::default();
+        board.set_parts([("istanbul", "https://a")].into_iter(), ["crm"].into_iter());
+        board
+    }
+
+    #[test]
+    fn event_names_beyond_the_bound_are_counted_together() {
+        let board = board();
+        for i in 0..100 {
+            board.event("istanbul", &format!("event_{i}"));
+        }
+        let events = board.show(Counts::default()).webhook.events;
+        assert_eq!((events.len(), events["(others)"]), (EVENT_NAMES + 1, 100 - EVENT_NAMES as u64));
+    }
+
+    #[test]
+    fn an_alarm_is_new_once_and_ends_once() {
+        let board = board();
+        assert!(board.raise("disk", "full", "make room"));
+        assert!(!board.raise("disk", "full", "make room"));
+        assert!(board.raise("disk", "read-only", "look at it"));
+        assert_eq!(board.show(Counts::default()).alarms.len(), 1);
+        assert!(board.clear("disk") && !board.clear("disk"));
+    }
+
+    #[test]
+    fn parts_that_stay_keep_their_counts() {
+        let board = board();
+        board.delivered("istanbul", Some(Duration::from_millis(3)));
+        board.skipped("istanbul", Skip::Withheld);
+        board.set_parts([("istanbul", "https://b"), ("new", "https://a")].into_iter(), [].into_iter());
+        let status = board.show(Counts::default());
+        let account = &status.accounts["istanbul"];
+        assert_eq!((account.node.as_str(), account.delivered), ("https://b", 1));
+        assert_eq!(account.last_card_ms, Some(3.0));
+        assert!(status.sources.is_empty() && status.accounts.contains_key("new"));
+    }
+}
