@@ -5,3 +5,4 @@
 
 pub mod hipcall;
 pub mod identity;
+pub mod panel;
