@@ -7,3 +7,4 @@ pub mod export;
 pub mod hipcall;
 pub mod identity;
 pub mod panel;
+pub mod screen;
