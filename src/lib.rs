@@ -1,4 +1,5 @@
 //! Ringcard shows the agent who is calling before they say hello.
+pub mod demo;
 pub mod domain;
 pub mod hipcall;
 pub mod store;
