@@ -1,2 +1,3 @@
 //! Ringcard shows the agent who is calling before they say hello.
 pub mod domain;
+pub mod source;
