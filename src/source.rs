@@ -8,6 +8,8 @@
 //! handed out before an error belong to a load that must be thrown away.
 
 pub mod archive;
+mod decode;
 pub mod error;
 pub mod file;
+mod guard;
 pub mod settings;
