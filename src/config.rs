@@ -150,7 +150,7 @@ fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
         address(text).filter(|a| a.ip().is_loopback()).map(Listen::Loopback)
     }));
     if listen.is_empty() && !section.has("listen") && !section.has("plain-listen") {
-        section.missing("listen", tls);
+        section.missing::<()>("listen", tls);
     }
     let certificate = match (section.path("certificate"), section.path("key")) {
         (Some(certificate), Some(key)) => Some(IdentityFiles { certificate, key }),

@@ -42,6 +42,13 @@ impl Source {
         }
     }
 
+    /// True where files are dropped, and a new one should be noticed between syncs.
+    pub fn is_folder(&self) -> bool {
+        match self {
+            Source::Csv(source) => source.is_folder(),
+        }
+    }
+
     /// Finds what a load would read now.
     pub fn pick(&self, now: SystemTime) -> Result<Picked, SourceError> {
         match self {

@@ -9,7 +9,6 @@ use tracing::{debug, error, warn};
 
 use super::office::{Account, Flow};
 use crate::domain::call::CallId;
-use crate::domain::card::Card;
 use crate::domain::deadline::Moment;
 use crate::hipcall::{SendError, Verdict};
 use crate::store::outbox::{Entry, Halt, Outcome};

@@ -103,11 +103,14 @@ pub fn sync(
         let digest = feed.source.digest(&picked)?.to_string();
         if digest == facts.digest {
             feed.source.settle(&picked)?;
-            let (contacts, numbers) = (facts.contacts.into(), facts.numbers);
             return Ok(Report {
-                contacts,
-                numbers,
-                ..report(feed, Outcome::Unchanged, ReadReport::default(), start)
+                source: feed.source.name().to_owned(),
+                outcome: Outcome::Unchanged,
+                rows: 0,
+                contacts: facts.contacts.into(),
+                numbers: facts.numbers,
+                rejects: Rejects::default(),
+                seconds: start.elapsed().as_secs_f64(),
             });
         }
         memory.refuse_held(feed, &digest, order)?;

@@ -27,7 +27,7 @@ use super::guard::{Guard, RECORD_BYTES, Trouble};
 use super::header::{COLUMNS, Columns, HeaderError, delimiter_of, separator_line};
 use super::reject::Rejects;
 use super::row::{RowPlace, RowReader};
-use super::settings::CsvSettings;
+use super::settings::{CsvSettings, Location};
 use crate::domain::contact::Contact;
 
 /// Most contacts of one source: twice what the replica was measured with.
@@ -76,6 +76,10 @@ impl CsvSource {
             watch: Mutex::default(),
             limit: CONTACTS,
         }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        matches!(self.settings.location, Location::Folder { .. })
     }
 
     pub fn name(&self) -> &str {

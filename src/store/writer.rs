@@ -49,12 +49,13 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn new(file: OutboxFile, queue: mpsc::Receiver<Write>) -> Writer {
-        let (unwritten, acknowledge) = Default::default();
+        let (unwritten, acknowledge, pongs) = Default::default();
         Writer {
             file,
             queue,
             unwritten,
             acknowledge,
+            pongs,
             refused: false,
         }
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
+use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
 use jiff::Timestamp;
 
