@@ -1,0 +1,158 @@
+//! The numbers in one cell: people write two into one, and one in two parts.
+//!
+//! `0532 555 01 01 / 0212 555 01 00` is two numbers, `04131/123456` is an area code and its number, and
+//! `0212 555 01 00/02` is one number and something only people understand. Taking a part for a number that
+//! is none would find a stranger, so a part must look like a whole number before it is taken for one.
+
+use crate::domain::phone::{NumberError, PhoneNumber, Region};
+
+/// What people put between two numbers in one cell.
+const SEPARATORS: [char; 5] = ['/', ',', ';', '\n', '\r'];
+/// Digits, without leading zeros, below which a part may be an area code (`0049 4131`) or an extension.
+const PART_DIGITS: usize = 8;
+/// Digits, without leading zeros, from which a part has its area code even if it is not written with one.
+const NATIONAL_DIGITS: usize = 10;
+
+/// Hands each number of the cell to `found`; an error means that some or all of the cell is none.
+pub(super) fn numbers_in(
+    cell: &str,
+    region: Region,
+    found: &mut dyn FnMut(PhoneNumber),
+) -> Result<(), NumberError> {
+    let parts = || {
+        cell.split(SEPARATORS)
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+    };
+    let first_digits = parts().next().map_or(0, significant_digits);
+    // Countries without area codes write neither a 0 nor ten digits, but always the same length.
+    let is_whole = |part: &str| {
+        let digits = significant_digits(part);
+        let has_area =
+            part.starts_with(['+', '0']) || digits >= NATIONAL_DIGITS || digits == first_digits;
+        digits >= PART_DIGITS && has_area
+    };
+    if !cell.contains(SEPARATORS) || !parts().any(is_whole) {
+        return PhoneNumber::parse(cell, region).map(found);
+    }
+    let mut outcome = Ok(());
+    for part in parts() {
+        let number = match is_whole(part) {
+            true => PhoneNumber::parse(part, region).map(&mut *found),
+            false => Err(NumberError::TooShort),
+        };
+        outcome = outcome.and(number);
+    }
+    outcome
+}
+
+fn significant_digits(text: &str) -> usize {
+    let digits = text.chars().filter(char::is_ascii_digit);
+    digits.skip_while(|digit| *digit == '0').count()
+}
+
+/// What a spreadsheet makes of a long number: `9,05326E+11`.
+pub(super) fn is_rounded(text: &str) -> bool {
+    let Some((digits, power)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let digits_only = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    power.strip_prefix('+').is_some_and(digits_only) && digits_only(&digits.replace([',', '.'], ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(cell: &str, region: &str) -> (Vec<String>, Result<(), NumberError>) {
+        let mut numbers = Vec::new();
+        let region = Region::parse(region).unwrap();
+        let outcome = numbers_in(cell, region, &mut |number| numbers.push(number.e164()));
+        (numbers, outcome)
+    }
+
+    #[test]
+    fn a_cell_may_hold_several_numbers() {
+        let (mobile, office) = ("+905325550101", "+902125550100");
+        let cases: &[(&str, &str, &[&str])] = &[
+            ("TR", "0532 555 01 01", &[mobile]),
+            ("TR", "0532 555 01 01/0212 555 01 00", &[mobile, office]),
+            ("TR", "0532 555 01 01, 0212 555 01 00;", &[mobile, office]),
+            (
+                "TR",
+                "0532 555 01 01\n0212 555 01 00\r\n",
+                &[mobile, office],
+            ),
+            ("TR", "+90 532 555 01 01 / 212 555 01 00", &[mobile, office]),
+            ("TR", "5325550101;2125550100", &[mobile, office]),
+            ("DK", "32123456/32123457", &["+4532123456", "+4532123457"]),
+            (
+                "DE",
+                "030 12345678 / 0171 1234567",
+                &["+493012345678", "+491711234567"],
+            ),
+        ];
+        for (region, cell, expected) in cases {
+            let (found, outcome) = numbers(cell, region);
+            assert_eq!(
+                (found.join(" "), outcome),
+                (expected.join(" "), Ok(())),
+                "{cell:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_number_in_parts_stays_one() {
+        let cases = [
+            ("TR", "0532/555/01/01", "+905325550101"),
+            ("TR", "0212/555 01 00", "+902125550100"),
+            ("DE", "04131/123456", "+494131123456"),
+            ("DE", "030/12345678", "+493012345678"),
+            ("DE", "0049 4131/12345678", "+49413112345678"),
+        ];
+        for (region, cell, expected) in cases {
+            assert_eq!(
+                numbers(cell, region),
+                (vec![expected.to_owned()], Ok(())),
+                "{cell}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_no_number_is_left_out_and_told() {
+        for (region, cell, expected) in [
+            ("TR", "0212 555 01 00/02", "+902125550100"),
+            ("TR", "0212 555 01 00 / 5550101", "+902125550100"),
+            ("TR", "0532 555 01 01; yok", "+905325550101"),
+            ("TR", "yok; 0532 555 01 01", "+905325550101"),
+            ("TR", "5550101 / 0532 555 01 01", "+905325550101"),
+            ("DE", "030 1234567/1234568", "+49301234567"),
+        ] {
+            let (found, outcome) = numbers(cell, region);
+            assert_eq!(found.concat(), expected, "{cell}");
+            assert!(outcome.is_err(), "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_a_spreadsheet_has_rounded_is_none() {
+        for cell in ["9,05326E+11", "5,32556E+09", "9.05326E+11", "9e+11"] {
+            assert!(is_rounded(cell), "{cell}");
+            let (found, outcome) = numbers(cell, "TR");
+            assert!(found.is_empty() && outcome.is_err(), "{cell}");
+        }
+        for cell in ["", "E+11", "9E+", "9,0", "0532 555 01 01 ev", "905E11"] {
+            assert!(!is_rounded(cell), "{cell}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_number() {
+        for cell in ["", "///", "Ayşe Yılmaz", "0532,555", "\n;\n"] {
+            let (found, outcome) = numbers(cell, "TR");
+            assert!(found.is_empty() && outcome.is_err(), "{cell}");
+        }
+    }
+}

@@ -1,0 +1,707 @@
+//! The CSV connector: a file to contacts, in one pass and in the memory of one row.
+//!
+//! ```text
+//! file -> counted and summed -> UTF-8 -> guard (one record at a time) -> CSV parser -> row -> contact
+//! ```
+//! It guarantees that
+//! - `Ok` means the file was the same from the first byte to the last, and was read to its end;
+//! - memory is bounded whatever the file holds: one record, the hashes of keys, a handful of examples;
+//! - nothing of a row is in an error or, but for masked examples, in the report.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use ::csv::StringRecord;
+
+use super::archive;
+use super::decode::{decoded, encoding_of};
+use super::digest::{Digest, Summer};
+use super::error::{ReadError, SourceError};
+use super::file::{self, Picked, Watch};
+use super::guard::{Guard, RECORD_BYTES, Trouble};
+use super::header::{COLUMNS, Columns, HeaderError, delimiter_of, separator_line};
+use super::reject::Rejects;
+use super::row::{RowPlace, RowReader};
+use super::settings::CsvSettings;
+use crate::domain::contact::Contact;
+
+/// Most contacts of one source: twice what the replica was measured with.
+pub const CONTACTS: u64 = 2_000_000;
+/// Rows between two reports of progress: a few milliseconds, and no clock is needed.
+const PROGRESS_ROWS: u64 = 1000;
+/// Read at once from the file; an SD card is slow with small pieces.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How far a read has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub rows: u64,
+    pub bytes_read: u64,
+    pub bytes_total: u64,
+}
+
+/// What a read gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadReport {
+    /// Without the header and blank lines.
+    pub rows_read: u64,
+    pub contacts: u64,
+    pub rejects: Rejects,
+    pub digest: Digest,
+}
+
+/// A configured CSV source.
+pub struct CsvSource {
+    settings: CsvSettings,
+    /// What earlier looks into the folder saw.
+    watch: Mutex<Watch>,
+    limit: u64,
+}
+
+impl fmt::Debug for CsvSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(f)
+    }
+}
+
+impl CsvSource {
+    pub fn new(settings: CsvSettings) -> CsvSource {
+        CsvSource {
+            settings,
+            watch: Mutex::default(),
+            limit: CONTACTS,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// The file a load would read now.
+    pub fn pick(&self, now: SystemTime) -> Result<Picked, SourceError> {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        file::pick(&self.settings.location, &mut watch, now)
+    }
+
+    /// The file loaded last, where loaded files are archived: for a replica that was lost since.
+    pub fn pick_archived(&self) -> Result<Picked, SourceError> {
+        archive::pick_archived(&self.settings.location)
+    }
+
+    /// Archives or leaves a file whose contacts are published, or were already. Nothing is lost if the
+    /// power goes before this is called: the file is picked again and its digest is known.
+    pub fn settle(&self, picked: &Picked) -> Result<(), SourceError> {
+        archive::settle(&self.settings.location, picked)
+    }
+
+    /// SHA-256 over the file and all settings that decide how it is read.
+    pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
+        let file = picked.open()?;
+        let sum = RefCell::new(Sum::new(&self.settings));
+        let mut reader = Summed::new(&file, picked.size(), &sum);
+        let copied = io::copy(&mut reader, &mut io::sink());
+        picked.check_unchanged(&file, sum.borrow().bytes)?;
+        copied.map_err(|e| SourceError::io("read", picked.path(), e))?;
+        Ok(sum.into_inner().summer.finish())
+    }
+
+    /// Hands each contact to `row`, which may end the read with an error of its own. What it was handed
+    /// may be used only once this returns `Ok`.
+    pub fn read<E>(
+        &self,
+        picked: &Picked,
+        progress: &mut dyn FnMut(Progress),
+        row: &mut dyn FnMut(Contact) -> Result<(), E>,
+    ) -> Result<ReadReport, ReadError<E>> {
+        let file = picked.open()?;
+        let sum = RefCell::new(Sum::new(&self.settings));
+        let mut load = Load {
+            settings: &self.settings,
+            limit: self.limit,
+            picked,
+            sum: &sum,
+            rows: 0,
+            contacts: 0,
+            rejects: Rejects::default(),
+        };
+        match load.run(&file, progress, row) {
+            Err(ReadError::Row(e)) => return Err(ReadError::Row(e)),
+            // A file that changes meanwhile can look broken in any way: the change is what to say.
+            Err(e) => {
+                picked.check_unchanged(&file, picked.size())?;
+                return Err(e);
+            }
+            Ok(()) => picked.check_unchanged(&file, sum.borrow().bytes)?,
+        }
+        let (rows_read, contacts, rejects) = (load.rows, load.contacts, load.rejects);
+        progress(Progress {
+            rows: rows_read,
+            bytes_read: picked.size(),
+            bytes_total: picked.size(),
+        });
+        Ok(ReadReport {
+            rows_read,
+            contacts,
+            rejects,
+            digest: sum.into_inner().summer.finish(),
+        })
+    }
+}
+
+/// One read of one file.
+struct Load<'a> {
+    settings: &'a CsvSettings,
+    limit: u64,
+    picked: &'a Picked,
+    sum: &'a RefCell<Sum>,
+    rows: u64,
+    contacts: u64,
+    rejects: Rejects,
+}
+
+type Records<R> = csv::Reader<Guard<R>>;
+
+impl Load<'_> {
+    fn run<E>(
+        &mut self,
+        mut file: &File,
+        progress: &mut dyn FnMut(Progress),
+        row: &mut dyn FnMut(Contact) -> Result<(), E>,
+    ) -> Result<(), ReadError<E>> {
+        let mut looked_at = file.take(self.picked.size());
+        let encoding = encoding_of(self.settings.format.encoding, &mut looked_at)
+            .and_then(|encoding| file.rewind().map(|()| encoding))
+            .map_err(|e| self.io(e))?;
+        let summed = Summed::new(file, self.picked.size(), self.sum);
+        let text = decoded(BufReader::with_capacity(READ_BYTES, summed), encoding);
+        let mut records = self.records(text)?;
+        let mut record = StringRecord::new();
+        if !self.next(&mut records, &mut record)? {
+            return Err(self.error(|path| SourceError::Empty { path }).into());
+        }
+        let columns = Columns::find(&record, self.settings).map_err(|e| self.header_error(e))?;
+        let mut rows = RowReader::new(&columns, self.settings);
+        while self.next(&mut records, &mut record)? {
+            self.rows += 1;
+            let place = RowPlace {
+                line: records.get_ref().record_line(),
+                broken_quote: records.get_ref().broken_quote(),
+            };
+            if let Some(contact) = rows.contact(&record, place, &mut self.rejects) {
+                if self.contacts == self.limit {
+                    let limit = self.limit;
+                    return Err(self
+                        .error(|path| SourceError::TooManyContacts { path, limit })
+                        .into());
+                }
+                self.contacts += 1;
+                row(contact).map_err(ReadError::Row)?;
+            }
+            if self.rows.is_multiple_of(PROGRESS_ROWS) {
+                progress(Progress {
+                    rows: self.rows,
+                    bytes_read: self.sum.borrow().bytes,
+                    bytes_total: self.picked.size(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The parser, set up from what the beginning of the text shows.
+    fn records<R: Read>(
+        &self,
+        mut text: R,
+    ) -> Result<Records<impl io::BufRead + use<R>>, SourceError> {
+        let format = &self.settings.format;
+        let mut head = Vec::new();
+        let read = text
+            .by_ref()
+            .take(RECORD_BYTES as u64)
+            .read_to_end(&mut head);
+        read.map_err(|e| self.io(e))?;
+        let separator = separator_line(&head);
+        let (delimiter, skipped) = match (format.delimiter, separator) {
+            (Some(delimiter), separator) => (delimiter, separator.map_or(0, |(_, bytes)| bytes)),
+            (None, Some((delimiter, bytes))) => (delimiter, bytes),
+            (None, None) => (delimiter_of(&head, format.quote, &self.settings.mapping), 0),
+        };
+        head.drain(..skipped);
+        let first_line = if skipped > 0 { 2 } else { 1 };
+        let whole = BufReader::with_capacity(READ_BYTES, Cursor::new(head).chain(text));
+        Ok(csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .quote(format.quote)
+            .from_reader(Guard::new(whole, delimiter, format.quote, first_line)))
+    }
+
+    fn next<R: io::BufRead>(
+        &self,
+        records: &mut Records<R>,
+        record: &mut StringRecord,
+    ) -> Result<bool, SourceError> {
+        records.read_record(record).map_err(|e| {
+            let path = self.picked.path().to_owned();
+            match records.get_ref().trouble() {
+                Some(Trouble::UnclosedQuote { line }) => SourceError::UnclosedQuote { path, line },
+                Some(Trouble::RecordTooLong { line }) => SourceError::RecordTooLong {
+                    path,
+                    line,
+                    limit: RECORD_BYTES,
+                },
+                None => self.io(e.into()),
+            }
+        })
+    }
+
+    fn header_error(&self, error: HeaderError) -> SourceError {
+        self.error(|path| match error {
+            HeaderError::ZeroBytes => SourceError::ZeroBytes { path },
+            HeaderError::NoHeader => SourceError::NoHeader { path },
+            HeaderError::Double(columns) => SourceError::DoubleColumns { path, columns },
+            HeaderError::TooManyColumns(columns) => SourceError::TooManyColumns {
+                path,
+                columns,
+                limit: COLUMNS,
+            },
+            HeaderError::Missing { missing, header } => SourceError::MissingColumns {
+                path,
+                missing,
+                header,
+            },
+        })
+    }
+
+    fn error(&self, make: impl FnOnce(PathBuf) -> SourceError) -> SourceError {
+        make(self.picked.path().to_owned())
+    }
+
+    fn io(&self, error: io::Error) -> SourceError {
+        SourceError::io("read", self.picked.path(), error)
+    }
+}
+
+/// What has been read of the file so far.
+struct Sum {
+    summer: Summer,
+    bytes: u64,
+}
+
+impl Sum {
+    fn new(settings: &CsvSettings) -> Sum {
+        Sum {
+            summer: Summer::new(settings),
+            bytes: 0,
+        }
+    }
+}
+
+/// Sums up the file as it is read, and ends where the file ended when it was picked: one that grows as
+/// fast as it is read would otherwise never end.
+struct Summed<'a> {
+    file: io::Take<&'a File>,
+    sum: &'a RefCell<Sum>,
+}
+
+impl<'a> Summed<'a> {
+    fn new(file: &'a File, size: u64, sum: &'a RefCell<Sum>) -> Summed<'a> {
+        Summed {
+            file: file.take(size),
+            sum,
+        }
+    }
+}
+
+impl Read for Summed<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(out)?;
+        let mut sum = self.sum.borrow_mut();
+        sum.summer.bytes(&out[..read]);
+        sum.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::convert::Infallible;
+    use std::fs;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::money::{Currency, DecimalSign};
+    use crate::domain::phone::{PhoneNumber, Region};
+    use crate::source::decode::tests::{TURKISH, utf_16, windows_1254};
+    use crate::source::reject::RowReason;
+    use crate::source::settings::{BalanceColumn, Format, Location, Mapping};
+
+    /// Columns `Id`, `Name`, `Phone` and `Balance`.
+    pub(in crate::source) fn settings() -> CsvSettings {
+        CsvSettings {
+            name: "crm".into(),
+            location: Location::File("contacts.csv".into()),
+            format: Format::default(),
+            mapping: Mapping {
+                key: Some("Id".into()),
+                name: vec!["Name".into()],
+                numbers: vec!["Phone".into()],
+                balance: Some(BalanceColumn {
+                    column: "Balance".into(),
+                    currency_column: None,
+                    currency: Currency::parse("TRY"),
+                    decimal: DecimalSign::Auto,
+                }),
+                ..Mapping::default()
+            },
+            region: Region::parse("TR").unwrap(),
+        }
+    }
+
+    /// An export on a disk of its own.
+    struct Export {
+        folder: TempDir,
+        source: CsvSource,
+    }
+
+    type Given = Result<(Vec<Contact>, ReadReport), SourceError>;
+
+    impl Export {
+        fn new(mut settings: CsvSettings, content: &[u8]) -> Export {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("contacts.csv");
+            fs::write(&path, content).unwrap();
+            settings.location = Location::File(path);
+            let source = CsvSource::new(settings);
+            Export { folder, source }
+        }
+
+        fn path(&self) -> std::path::PathBuf {
+            self.folder.path().join("contacts.csv")
+        }
+
+        fn picked(&self) -> Picked {
+            self.source.pick(SystemTime::UNIX_EPOCH).unwrap()
+        }
+
+        fn read(&self) -> Given {
+            self.read_while(&mut |_, _| {})
+        }
+
+        fn read_while(&self, meanwhile: &mut dyn FnMut(&Path, usize)) -> Given {
+            let mut contacts = Vec::new();
+            let report = self
+                .source
+                .read(&self.picked(), &mut |_| {}, &mut |contact| {
+                    contacts.push(contact);
+                    meanwhile(&self.path(), contacts.len());
+                    Ok::<(), Infallible>(())
+                });
+            match report {
+                Ok(report) => Ok((contacts, report)),
+                Err(ReadError::Source(e)) => Err(e),
+            }
+        }
+    }
+
+    fn read(content: impl AsRef<[u8]>) -> Given {
+        Export::new(settings(), content.as_ref()).read()
+    }
+
+    fn ayse() -> Contact {
+        let number = PhoneNumber::parse("+905325550101", Region::parse("TR").unwrap());
+        let balance =
+            crate::domain::money::Money::parse("1250.50 TRY", DecimalSign::Point, None).unwrap();
+        Contact {
+            key: Some("1".into()),
+            name: Some(TURKISH.into()),
+            balance: Some(balance),
+            numbers: vec![number.unwrap()],
+            ..Contact::default()
+        }
+    }
+
+    #[test]
+    fn one_contact_is_read_however_the_file_is_written() {
+        let plain = format!("Id,Name,Phone,Balance\n1,{TURKISH},0532 555 01 01,1250.50\n");
+        let german = format!("ID;NAME;PHONE;BALANCE\n1;{TURKISH};+905325550101;1.250,50\n");
+        let marked = format!("\u{feff}{german}");
+        let (le, be) = (
+            u16::to_le_bytes as fn(u16) -> _,
+            u16::to_be_bytes as fn(u16) -> _,
+        );
+        let cases: Vec<Vec<u8>> = vec![
+            plain.clone().into(),
+            plain.trim_end().into(),
+            plain.replace('\n', "\r\n").into(),
+            plain.replace('\n', "\r").into(),
+            plain.replace('\n', "\n\n").into(),
+            plain.replace(',', "\t").into(),
+            plain.replace(',', "|").into(),
+            plain
+                .replace(',', "\",\"")
+                .replace("Id", "\"Id")
+                .replace("Balance\n1", "Balance\"\n\"1")
+                .replace("50\n", "50\"\n")
+                .into(),
+            german.clone().into(),
+            marked.clone().into(),
+            format!("sep=;\r\n{german}").into(),
+            windows_1254(&german),
+            utf_16(&marked, le),
+            utf_16(&marked, be),
+            format!("Extra,Balance,Id,Phone,Name\nx,\"1,250.50\",1,05325550101,  {TURKISH} \n")
+                .into(),
+            format!("Id,Name,Phone,Balance\n1,{TURKISH},05325550101,1250.5,,\n").into(),
+            format!("Id,Name,Phone,Balance,Notes\n1,{TURKISH},05325550101,1250.5\n").into(),
+            format!(
+                "Id,Name,Phone,Balance,Notes\n1,{TURKISH},05325550101,1250.5,\"a\n\"\"b\"\"\n\"\n"
+            )
+            .into(),
+        ];
+        for content in cases {
+            let shown = String::from_utf8_lossy(&content).into_owned();
+            let (contacts, report) = read(content).unwrap_or_else(|e| panic!("{shown:?}: {e}"));
+            assert!(report.rejects.is_empty(), "{shown:?}: {report:?}");
+            assert_eq!((report.rows_read, report.contacts), (1, 1), "{shown:?}");
+            assert!(contacts == [ayse()], "{shown:?}: {contacts:?}");
+        }
+    }
+
+    #[test]
+    fn the_delimiter_and_quote_can_be_given() {
+        let mut settings = settings();
+        settings.format.delimiter = Some(b'~');
+        settings.format.quote = b'\'';
+        let content = format!("Id~Name~Phone~Balance\n1~'{TURKISH}'~'05325550101'~'1250,50'\n");
+        let (contacts, _) = Export::new(settings, content.as_bytes()).read().unwrap();
+        assert!(contacts == [ayse()]);
+    }
+
+    #[test]
+    fn a_header_alone_is_an_export_of_nobody() {
+        for end in ["", "\n", "\r\n\r\n"] {
+            let (contacts, report) = read(format!("Id,Name,Phone,Balance{end}")).unwrap();
+            assert_eq!((contacts.len(), report.rows_read), (0, 0));
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_says_what_to_do() {
+        let long = "x".repeat(RECORD_BYTES + 1);
+        let wide = "x,".repeat(COLUMNS + 1);
+        let utf_16_unmarked: String = "Id,Name,Phone,Balance\n"
+            .chars()
+            .flat_map(|c| [c, '\0'])
+            .collect();
+        let cases = [
+            ("".to_owned(), "is empty"),
+            ("\u{feff}".into(), "is empty"),
+            ("\r\n\n".into(), "is empty"),
+            (
+                "Id;Nmae;Tel".into(),
+                r#"has no column "Name", "Phone", "Balance"; its columns are "Id", "Nmae", "Tel""#,
+            ),
+            (
+                "Id,Name,Phone,Phone,Balance".into(),
+                r#"has more than one column "Phone""#,
+            ),
+            ("1,Ayşe,05325550101,5".into(), "is no header"),
+            (wide, "columns, more than the 512"),
+            (utf_16_unmarked, "set encoding"),
+            (
+                "Id,Name,Phone,Balance\n1,\"Ayşe,0532\n2,b\n".into(),
+                "line 2: a quote opened here is not closed",
+            ),
+            (
+                format!("Id,Name,Phone,Balance\n\n1,{long}"),
+                "line 3: the row is longer than 65536 bytes",
+            ),
+            (
+                format!("{long},Id,Name,Phone,Balance\n"),
+                "line 1: the row is longer",
+            ),
+        ];
+        for (content, words) in cases {
+            let error = read(content).unwrap_err();
+            assert!(error.to_string().contains(words), "{words}: {error}");
+            assert!(error.to_string().contains("contacts.csv"), "{error}");
+            assert!(!error.to_string().contains("Ayşe"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_header_may_be_further_from_the_rows_than_one_buffer() {
+        let filler = "x".repeat(RECORD_BYTES - 100);
+        let row = format!("1,{TURKISH},0532 555 01 01,1250.50,{filler}\n");
+        let content = format!(
+            "Id,Name,Phone,Balance,{filler}\n{row}{}",
+            row.replace("1,Ş", "2,Ş")
+        );
+        let (contacts, report) = read(content).unwrap();
+        assert_eq!((contacts.len(), report.rejects.is_empty()), (2, true));
+        assert!(contacts[0] == ayse());
+    }
+
+    fn many(rows: usize) -> String {
+        let row = |i| format!("{i},Name {i},0532{:07},{i}.50\n", i % 10_000_000);
+        "Id,Name,Phone,Balance\n"
+            .chars()
+            .chain((0..rows).flat_map(|i| row(i).into_bytes()).map(char::from))
+            .collect()
+    }
+
+    #[test]
+    fn rows_are_handed_out_while_the_file_is_still_read() {
+        let export = Export::new(settings(), many(12_500).as_bytes());
+        let (mut seen, mut contacts) = (Vec::new(), 0);
+        let report = export
+            .source
+            .read(&export.picked(), &mut |p| seen.push(p), &mut |_| {
+                contacts += 1;
+                Ok::<(), Infallible>(())
+            });
+        let report = report.unwrap();
+        assert_eq!((report.contacts, contacts), (12_500, 12_500));
+        assert_eq!(seen.len(), 12 + 1);
+        assert_eq!(seen[0].rows, PROGRESS_ROWS);
+        let total = export.picked().size();
+        assert!(seen[0].bytes_read < total / 2, "{seen:?}");
+        assert!(
+            seen.iter()
+                .all(|p| p.bytes_total == total && p.bytes_read <= total)
+        );
+        let last = seen[12];
+        assert_eq!((last.rows, last.bytes_read), (12_500, total));
+    }
+
+    #[test]
+    fn as_many_contacts_as_the_bound_are_read_and_no_more() {
+        let mut export = Export::new(settings(), many(5).as_bytes());
+        assert_eq!(export.source.limit, CONTACTS);
+        export.source.limit = 5;
+        assert_eq!(export.read().unwrap().1.contacts, 5);
+        export.source.limit = 4;
+        let error = export.read().unwrap_err();
+        assert!(
+            matches!(error, SourceError::TooManyContacts { limit: 4, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_receiver_can_end_a_read() {
+        let export = Export::new(settings(), many(5).as_bytes());
+        let mut taken = 0;
+        let read = export.source.read(&export.picked(), &mut |_| {}, &mut |_| {
+            taken += 1;
+            if taken == 2 { Err("disk full") } else { Ok(()) }
+        });
+        assert!(matches!(read, Err(ReadError::Row("disk full"))));
+        assert_eq!(taken, 2);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_not_used() {
+        type Change = fn(&Path);
+        let changes: &[Change] = &[
+            |path| {
+                use std::io::Write;
+                let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+                file.write_all(b"9,New,05325550109,1\n").unwrap();
+            },
+            |path| {
+                File::options()
+                    .write(true)
+                    .open(path)
+                    .unwrap()
+                    .set_len(100_000)
+                    .unwrap()
+            },
+            |path| {
+                File::options()
+                    .write(true)
+                    .open(path)
+                    .unwrap()
+                    .set_len(0)
+                    .unwrap()
+            },
+            |path| {
+                let file = File::options().write(true).open(path);
+                file.unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            },
+            // Cut within a quote, which would be an error of its own.
+            |path| {
+                let mut content = fs::read(path).unwrap();
+                content[200_000] = b'"';
+                content.truncate(250_000);
+                fs::write(path, content).unwrap();
+            },
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let export = Export::new(settings(), many(10_000).as_bytes());
+            let error = export.read_while(&mut |path, contacts| {
+                if contacts == 1 {
+                    change(path);
+                }
+            });
+            let error = error.map(|(_, report)| report).unwrap_err();
+            assert!(
+                matches!(error, SourceError::Changed { .. }),
+                "change {i}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_by_another_is_read_to_its_end() {
+        let export = Export::new(settings(), many(10_000).as_bytes());
+        let given = export.read_while(&mut |path, contacts| {
+            if contacts == 1 {
+                let new = path.with_extension("new");
+                fs::write(&new, many(3)).unwrap();
+                fs::rename(new, path).unwrap();
+            }
+        });
+        assert_eq!(given.unwrap().1.contacts, 10_000);
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_picked_is_not_opened() {
+        let export = Export::new(settings(), many(3).as_bytes());
+        let picked = export.picked();
+        fs::write(export.path(), many(4)).unwrap();
+        let error = export.source.digest(&picked).unwrap_err();
+        assert!(matches!(error, SourceError::Changed { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_digest_is_known_before_the_read_and_told_by_it() {
+        let export = Export::new(settings(), many(100).as_bytes());
+        let before = export.source.digest(&export.picked()).unwrap();
+        assert_eq!(export.read().unwrap().1.digest, before);
+        fs::write(export.path(), many(101)).unwrap();
+        assert_ne!(export.source.digest(&export.picked()).unwrap(), before);
+    }
+
+    #[test]
+    fn damaged_letters_cost_their_row_and_no_other() {
+        let mut content =
+            format!("Id,Name,Phone,Balance\n1,{TURKISH},05325550101,1250.5\n2,Ay").into_bytes();
+        content.extend(b"\xff,05325550102,5\n3,Can,05325550103,5\n");
+        let (contacts, report) = read(content).unwrap();
+        assert_eq!(contacts.len(), 2);
+        assert!(contacts[0] == ayse());
+        let tally = &report.rejects.rows[&RowReason::InvalidBytes];
+        assert_eq!((tally.count, tally.examples[0].line), (1, 3));
+        assert_eq!(tally.examples[0].column.as_deref(), Some("Name"));
+    }
+}

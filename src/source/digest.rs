@@ -1,0 +1,153 @@
+//! A source's state in 32 bytes: if it is the same as that of the last load, the load can be spared.
+//!
+//! It covers the file's bytes and all that decides how they are read, so a changed mapping loads again.
+//! Settings are written down by hand, each with its length: a derived `Debug` may change with a library,
+//! and "ab" + "c" must not look like "a" + "bc".
+
+use std::fmt;
+
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+
+use super::settings::CsvSettings;
+
+/// SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Adds up what was read.
+pub(super) struct Summer(Context);
+
+impl Summer {
+    pub(super) fn new(settings: &CsvSettings) -> Summer {
+        let mut summer = Summer(Context::new(&SHA256));
+        // A newer Ringcard may read the same bytes in a better way.
+        summer.text(concat!("csv ", env!("CARGO_PKG_VERSION")));
+        summer.settings(settings);
+        summer
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(super) fn finish(self) -> Digest {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        Digest(digest)
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.update(&(text.len() as u64).to_le_bytes());
+        self.0.update(text.as_bytes());
+    }
+
+    fn optional(&mut self, text: Option<&str>) {
+        self.0.update(&[u8::from(text.is_some())]);
+        self.text(text.unwrap_or_default());
+    }
+
+    fn texts(&mut self, texts: &[String]) {
+        self.0.update(&(texts.len() as u64).to_le_bytes());
+        texts.iter().for_each(|text| self.text(text));
+    }
+
+    /// The name and place of the source are left out: they don't change a contact.
+    fn settings(&mut self, settings: &CsvSettings) {
+        let format = &settings.format;
+        let delimiter = format.delimiter.map_or([0, 0], |b| [1, b]);
+        self.0.update(&delimiter);
+        self.0.update(&[format.quote]);
+        self.text(format.encoding.as_str());
+        self.text(&format!("{:?}", settings.region));
+        let mapping = &settings.mapping;
+        self.optional(mapping.key.as_deref());
+        self.texts(&mapping.name);
+        self.optional(mapping.company.as_deref());
+        self.texts(&mapping.numbers);
+        self.0.update(&[u8::from(mapping.balance.is_some())]);
+        if let Some(balance) = &mapping.balance {
+            self.text(&balance.column);
+            self.optional(balance.currency_column.as_deref());
+            self.optional(balance.currency.as_ref().map(|c| c.code()));
+            self.text(&format!("{:?}", balance.decimal));
+        }
+        self.0.update(&(mapping.fields.len() as u64).to_le_bytes());
+        for (name, column) in &mapping.fields {
+            self.text(name);
+            self.text(column);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::{Currency, DecimalSign};
+    use crate::domain::phone::Region;
+    use crate::source::csv::tests::settings;
+    use crate::source::settings::{BalanceColumn, Encoding};
+
+    fn digest(settings: &CsvSettings, content: &str) -> Digest {
+        let mut summer = Summer::new(settings);
+        summer.bytes(content.as_bytes());
+        summer.finish()
+    }
+
+    type Change = fn(&mut CsvSettings);
+
+    #[test]
+    fn whatever_changes_a_contact_changes_the_digest() {
+        let changes: &[Change] = &[
+            |s| s.format.delimiter = Some(b';'),
+            |s| s.format.delimiter = Some(0),
+            |s| s.format.quote = b'\'',
+            |s| s.format.encoding = Encoding::Utf8,
+            |s| s.region = Region::parse("GB").unwrap(),
+            |s| s.mapping.key = None,
+            |s| s.mapping.name = vec!["Na".into(), "me".into()],
+            |s| s.mapping.company = Some("Name".into()),
+            |s| s.mapping.numbers.push("Mobile".into()),
+            |s| s.mapping.balance = None,
+            |s| s.mapping.fields = [("city".into(), "City".into())].into(),
+            |s| s.mapping.fields = [("cityC".into(), "ity".into())].into(),
+            |s| {
+                s.mapping.balance = Some(BalanceColumn {
+                    column: "Balance".into(),
+                    currency_column: None,
+                    currency: Currency::parse("USD"),
+                    decimal: DecimalSign::Comma,
+                });
+            },
+        ];
+        let mut seen = vec![digest(&settings(), "a"), digest(&settings(), "b")];
+        for change in changes {
+            let mut changed = settings();
+            change(&mut changed);
+            seen.push(digest(&changed, "a"));
+        }
+        for (i, a) in seen.iter().enumerate() {
+            assert!(seen[i + 1..].iter().all(|b| a != b), "change {i}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_source_is_not_part_of_it() {
+        let mut renamed = settings();
+        renamed.name = "other".into();
+        assert_eq!(digest(&renamed, "a"), digest(&settings(), "a"));
+        assert_eq!(digest(&renamed, "a").to_string().len(), 64);
+    }
+}

@@ -1,0 +1,215 @@
+//! What of a source could not be used, and why: counted, with a few examples the operator can look up.
+//!
+//! A row that is rejected gives no contact. A value that is left out costs the contact only that value. The
+//! report goes to the status and the logs, so examples are masked: the line number leads to the rest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::phone::masked;
+
+/// Examples kept of each reason: enough to see a pattern, few enough for a status that is read by people.
+pub const FIRST_SHOWN: usize = 5;
+/// Characters shown of a value that is no number.
+const SHOWN_CHARS: usize = 2;
+
+/// Why a whole row gives no contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowReason {
+    Blank,
+    TooFewColumns,
+    TooManyColumns,
+    BrokenQuote,
+    InvalidBytes,
+    NoNumber,
+    NoUsableNumber,
+    NoName,
+    DuplicateKey,
+}
+
+impl RowReason {
+    /// In the operator's words.
+    pub fn words(self) -> &'static str {
+        match self {
+            RowReason::Blank => "the row is blank",
+            RowReason::TooFewColumns => "the row ends before a mapped column",
+            RowReason::TooManyColumns => "the row has more values than the header has columns",
+            RowReason::BrokenQuote => "a quote inside a quoted value is not doubled",
+            RowReason::InvalidBytes => "has bytes that are no letters in the file's encoding",
+            RowReason::NoNumber => "no number is given",
+            RowReason::NoUsableNumber => "none of its numbers can be used",
+            RowReason::NoName => "neither a name nor a company is given",
+            RowReason::DuplicateKey => "an earlier row has the same key",
+        }
+    }
+}
+
+/// Why one value of an accepted row is left out or cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueReason {
+    Number,
+    RoundedNumber,
+    TooManyNumbers,
+    Balance,
+    Currency,
+    TooLong,
+}
+
+impl ValueReason {
+    /// In the operator's words.
+    pub fn words(self) -> &'static str {
+        match self {
+            ValueReason::Number => "the number can't be used",
+            ValueReason::RoundedNumber => {
+                "a spreadsheet has rounded the number: export the column as text"
+            }
+            ValueReason::TooManyNumbers => "the contact has more numbers than are kept",
+            ValueReason::Balance => "the balance can't be read",
+            ValueReason::Currency => "the currency is not known",
+            ValueReason::TooLong => "the value is cut, as it is longer than is kept",
+        }
+    }
+}
+
+/// One row or value that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    pub line: u64,
+    /// Absent where the row as a whole is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    pub reason: String,
+    /// Masked.
+    pub value: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub count: u64,
+    pub examples: Vec<Example>,
+}
+
+impl Tally {
+    fn add(&mut self, example: impl FnOnce() -> Example) {
+        self.count += 1;
+        if self.examples.len() < FIRST_SHOWN {
+            self.examples.push(example());
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejects {
+    pub rows: BTreeMap<RowReason, Tally>,
+    pub values: BTreeMap<ValueReason, Tally>,
+}
+
+impl Rejects {
+    pub fn rows_rejected(&self) -> u64 {
+        self.rows.values().map(|tally| tally.count).sum()
+    }
+
+    pub fn values_left_out(&self) -> u64 {
+        self.values.values().map(|tally| tally.count).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.values.is_empty()
+    }
+
+    pub(super) fn row(&mut self, reason: RowReason, example: impl FnOnce() -> Example) {
+        self.rows.entry(reason).or_default().add(example);
+    }
+
+    pub(super) fn value(&mut self, reason: ValueReason, example: impl FnOnce() -> Example) {
+        self.values.entry(reason).or_default().add(example);
+    }
+}
+
+/// Any text but a number with all but its start covered, and of a short one nearly all.
+pub(super) fn mask_text(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    // Reading on to the end of a long text would only confirm that it is long.
+    let length = text.chars().take(4 * SHOWN_CHARS).count();
+    let shown = text.chars().take(SHOWN_CHARS.min(length / 4));
+    let shown = shown.map(|c| if c.is_control() { '*' } else { c });
+    shown.chain("***".chars()).collect()
+}
+
+/// A value of a number column. People write names there too, which the mask for numbers would show.
+pub(super) fn mask_number(text: &str) -> String {
+    if text.chars().any(char::is_alphabetic) {
+        mask_text(text)
+    } else {
+        masked(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(line: u64) -> Example {
+        Example {
+            line,
+            column: Some("Phone".into()),
+            reason: ValueReason::Number.words().into(),
+            value: mask_number("hello"),
+        }
+    }
+
+    #[test]
+    fn all_are_counted_and_the_first_are_shown() {
+        let mut rejects = Rejects::default();
+        assert!(rejects.is_empty());
+        for line in 2..12 {
+            rejects.value(ValueReason::Number, || example(line));
+        }
+        rejects.row(RowReason::NoNumber, || example(20));
+        assert_eq!(
+            (rejects.rows_rejected(), rejects.values_left_out()),
+            (1, 10)
+        );
+        let shown = &rejects.values[&ValueReason::Number].examples;
+        let lines: Vec<u64> = shown.iter().map(|e| e.line).collect();
+        assert_eq!(lines, [2, 3, 4, 5, 6]);
+        assert_eq!(shown.len(), FIRST_SHOWN);
+        assert!(!rejects.is_empty());
+    }
+
+    #[test]
+    fn rejects_go_through_json_unchanged() {
+        let mut rejects = Rejects::default();
+        rejects.row(RowReason::NoUsableNumber, || example(3));
+        rejects.value(ValueReason::TooManyNumbers, || Example {
+            column: None,
+            ..example(4)
+        });
+        let json = serde_json::to_string(&rejects).unwrap();
+        assert!(json.contains(r#""no-usable-number":{"count":1"#), "{json}");
+        assert_eq!(serde_json::from_str::<Rejects>(&json).unwrap(), rejects);
+    }
+
+    #[test]
+    fn values_are_masked_whatever_they_are() {
+        let cases = [
+            (mask_text(""), ""),
+            (mask_text("Al"), "***"),
+            (mask_text("Ayşe"), "A***"),
+            (mask_text("Ayşe Yılmaz"), "Ay***"),
+            (mask_text("\nAyşe Yılmaz"), "*A***"),
+            (mask_number("Ayşe Yılmaz"), "Ay***"),
+            (mask_number("0532 555 01 01 ev"), "05***"),
+            (mask_number("0532 555 01 0199"), "0532 5********99"),
+            (mask_number("101"), "***"),
+        ];
+        for (masked, expected) in cases {
+            assert_eq!(masked, expected);
+        }
+    }
+}
