@@ -57,7 +57,10 @@ pub struct WebhookConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{path} can't be read: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path} is larger than 1 MiB: is it a configuration?")]
     TooLarge { path: PathBuf },
     #[error("{path} has {}\n{problems}", count(problems))]
@@ -74,14 +77,19 @@ fn count(problems: &Problems) -> String {
 impl Config {
     /// Reads and checks `path`. Relative paths in it start at its directory.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let read = |source| ConfigError::Read { path: path.into(), source };
+        let read = |source| ConfigError::Read {
+            path: path.into(),
+            source,
+        };
         if fs::metadata(path).map_err(read)?.len() > FILE_BYTES {
             return Err(ConfigError::TooLarge { path: path.into() });
         }
         let text = fs::read_to_string(path).map_err(read)?;
         let directory = path.parent().unwrap_or(Path::new("."));
-        Config::parse(&text, directory)
-            .map_err(|problems| ConfigError::Problems { path: path.into(), problems })
+        Config::parse(&text, directory).map_err(|problems| ConfigError::Problems {
+            path: path.into(),
+            problems,
+        })
     }
 
     pub fn parse(text: &str, directory: &Path) -> Result<Config, Problems> {
@@ -89,24 +97,28 @@ impl Config {
         let config = document.root(|root| {
             let locale = root.parse("locale", Locale::ALLOWED, Locale::parse);
             let locale = locale.unwrap_or(Locale::English);
-            let state = root.path("state-dir").unwrap_or_else(|| {
-                systemd_directory("STATE_DIRECTORY", "/var/lib/ringcard")
-            });
-            let runtime = root.path("runtime-dir").unwrap_or_else(|| {
-                systemd_directory("RUNTIME_DIRECTORY", "/run/ringcard")
-            });
+            let state = root
+                .path("state-dir")
+                .unwrap_or_else(|| systemd_directory("STATE_DIRECTORY", "/var/lib/ringcard"));
+            let runtime = root
+                .path("runtime-dir")
+                .unwrap_or_else(|| systemd_directory("RUNTIME_DIRECTORY", "/run/ringcard"));
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
-            let fields = sources.iter().flat_map(|s| s.csv.mapping.fields.keys().cloned());
+            let fields = sources
+                .iter()
+                .flat_map(|s| s.csv.mapping.fields.keys().cloned());
             let card = cards::read(root, locale, fields.collect());
             Some(Config {
                 state_directory: state,
                 runtime_directory: runtime,
                 locale,
                 webhook: webhook(root)?,
-                trust: root.section("hipcall").map_or_else(Trust::default, |s| Trust {
-                    ca_file: s.path("ca-file"),
-                }),
+                trust: root
+                    .section("hipcall")
+                    .map_or_else(Trust::default, |s| Trust {
+                        ca_file: s.path("ca-file"),
+                    }),
                 accounts,
                 sources,
                 card: card?,
@@ -147,7 +159,9 @@ fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
         if let Some(path) = text.strip_prefix("unix:") {
             return path.starts_with('/').then(|| Listen::Unix(path.into()));
         }
-        address(text).filter(|a| a.ip().is_loopback()).map(Listen::Loopback)
+        address(text)
+            .filter(|a| a.ip().is_loopback())
+            .map(Listen::Loopback)
     }));
     if listen.is_empty() && !section.has("listen") && !section.has("plain-listen") {
         section.missing::<()>("listen", tls);
@@ -156,10 +170,16 @@ fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
         (Some(certificate), Some(key)) => Some(IdentityFiles { certificate, key }),
         (None, None) => None,
         (Some(_), None) => section.missing("key", "the PEM file with the certificate's key"),
-        (None, Some(_)) => section.missing("certificate", "the PEM file with the key's certificate"),
+        (None, Some(_)) => {
+            section.missing("certificate", "the PEM file with the key's certificate")
+        }
     };
     let names = section.texts("names");
-    Some(WebhookConfig { listen, certificate, names })
+    Some(WebhookConfig {
+        listen,
+        certificate,
+        names,
+    })
 }
 
 impl fmt::Display for Problems {

@@ -99,7 +99,10 @@ impl Daemon {
             }
         };
         if let Some(name) = &failed {
-            error!(event_id = "task-ended", name, "a task that should never end has ended");
+            error!(
+                event_id = "task-ended",
+                name, "a task that should never end has ended"
+            );
         }
         self.drain().await;
         failed.map_or(Ok(()), |name| Err(format!("{name} ended unexpectedly")))
@@ -117,7 +120,10 @@ impl Daemon {
         self.flow.tasks.stop();
         self.essential.abort_all();
         if !self.flow.tasks.drain(DRAIN_TIME).await {
-            warn!(event_id = "drain-incomplete", "not everything ended in time; cards stay on disk");
+            warn!(
+                event_id = "drain-incomplete",
+                "not everything ended in time; cards stay on disk"
+            );
         }
         // Writes what still lingers; a disk that does not answer is not waited for.
         let flushed = tokio::time::timeout(FLUSH_TIME, self.flow.outbox.ping()).await;

@@ -79,8 +79,14 @@ pub struct Board {
 impl Default for Board {
     fn default() -> Board {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let status = Status { version, ..Status::default() };
-        Board { started: std::time::Instant::now(), status: Mutex::new(status) }
+        let status = Status {
+            version,
+            ..Status::default()
+        };
+        Board {
+            started: std::time::Instant::now(),
+            status: Mutex::new(status),
+        }
     }
 }
 
@@ -120,12 +126,19 @@ impl Board {
         status.accounts = accounts
             .map(|(name, node)| {
                 let kept = old.remove(name).unwrap_or_default();
-                (name.to_owned(), AccountStatus { node: node.to_owned(), ..kept })
+                (
+                    name.to_owned(),
+                    AccountStatus {
+                        node: node.to_owned(),
+                        ..kept
+                    },
+                )
             })
             .collect();
         let mut old = std::mem::take(&mut status.sources);
-        status.sources =
-            sources.map(|name| (name.to_owned(), old.remove(name).unwrap_or_default())).collect();
+        status.sources = sources
+            .map(|name| (name.to_owned(), old.remove(name).unwrap_or_default()))
+            .collect();
     }
 
     pub fn event(&self, account: &str, name: &str) {
@@ -135,11 +148,18 @@ impl Board {
         }
         let events = &mut status.webhook.events;
         let known = events.contains_key(name) || events.len() < EVENT_NAMES;
-        *events.entry(if known { name } else { "(others)" }.to_owned()).or_default() += 1;
+        *events
+            .entry(if known { name } else { "(others)" }.to_owned())
+            .or_default() += 1;
     }
 
     pub fn unreadable(&self, why: &str) {
-        *self.lock().webhook.unreadable.entry(why.to_owned()).or_default() += 1;
+        *self
+            .lock()
+            .webhook
+            .unreadable
+            .entry(why.to_owned())
+            .or_default() += 1;
     }
 
     pub fn skipped(&self, account: &str, skip: Skip) {
@@ -150,7 +170,9 @@ impl Board {
         self.account(account, |a| {
             a.delivered += 1;
             a.last_card = Some(Timestamp::now());
-            a.last_card_ms = took.map(|t| t.as_micros() as f64 / 1000.0).or(a.last_card_ms);
+            a.last_card_ms = took
+                .map(|t| t.as_micros() as f64 / 1000.0)
+                .or(a.last_card_ms);
         });
     }
 
@@ -202,7 +224,10 @@ mod tests {
             board.event("istanbul", &format!("event_{i}"));
         }
         let events = board.show(Counts::default()).webhook.events;
-        assert_eq!((events.len(), events["(others)"]), (EVENT_NAMES + 1, 100 - EVENT_NAMES as u64));
+        assert_eq!(
+            (events.len(), events["(others)"]),
+            (EVENT_NAMES + 1, 100 - EVENT_NAMES as u64)
+        );
     }
 
     #[test]
@@ -220,7 +245,10 @@ mod tests {
         let board = board();
         board.delivered("istanbul", Some(Duration::from_millis(3)));
         board.skipped("istanbul", Skip::Withheld);
-        board.set_parts([("istanbul", "https://b"), ("new", "https://a")].into_iter(), [].into_iter());
+        board.set_parts(
+            [("istanbul", "https://b"), ("new", "https://a")].into_iter(),
+            [].into_iter(),
+        );
         let status = board.show(Counts::default());
         let account = &status.accounts["istanbul"];
         assert_eq!((account.node.as_str(), account.delivered), ("https://b", 1));

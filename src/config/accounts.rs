@@ -26,17 +26,23 @@ pub(super) fn read(root: &Section<'_>) -> Vec<AccountConfig> {
         root.missing::<()>("account", "at least one [[account]]");
     }
     if sections.len() > ACCOUNTS {
-        root.wrong::<()>("account", format!("there can be {ACCOUNTS} accounts at most"));
+        root.wrong::<()>(
+            "account",
+            format!("there can be {ACCOUNTS} accounts at most"),
+        );
     }
     let mut accounts: Vec<AccountConfig> = Vec::new();
     for section in &sections {
-        let Some(account) = account(section) else { continue };
+        let Some(account) = account(section) else {
+            continue;
+        };
         if accounts.iter().any(|a| a.name == account.name) {
             section.wrong::<()>("name", "another account has this name");
         }
         let known = |s: &Secret| accounts.iter().any(|a| a.webhook_secrets.contains(s));
         if account.webhook_secrets.iter().any(known) {
-            let what = "another account has the same secret: which one a call is for could not be told";
+            let what =
+                "another account has the same secret: which one a call is for could not be told";
             section.wrong_secret::<()>("webhook-secrets", what);
         }
         accounts.push(account);
@@ -51,7 +57,11 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
         "\"https://use.hipcall.com\" or \"https://use.hipcall.com.tr\", as in your panel's address",
         is_node,
     );
-    let region = section.required("region", "a country code such as \"TR\" or \"GB\"", Region::parse);
+    let region = section.required(
+        "region",
+        "a country code such as \"TR\" or \"GB\"",
+        Region::parse,
+    );
     let token = token(section);
     let webhook_secrets = webhook_secrets(section);
     Some(AccountConfig {
@@ -69,7 +79,10 @@ fn token(section: &Section<'_>) -> Option<Secret> {
         [] => None,
         [token] if token.expose().bytes().all(|b| b.is_ascii_graphic()) => Some(token.clone()),
         [_] => section.wrong_secret("token", "has characters that no token has"),
-        _ => section.wrong_secret("token", "there must be one line with the token, and nothing else"),
+        _ => section.wrong_secret(
+            "token",
+            "there must be one line with the token, and nothing else",
+        ),
     }
 }
 
@@ -108,7 +121,8 @@ fn is_node(text: &str) -> Option<String> {
     if host.is_empty() || !host.bytes().all(clean) {
         return None;
     }
-    let here = host.starts_with("127.0.0.1") || host.starts_with("localhost") || host.starts_with("[::1]");
+    let here =
+        host.starts_with("127.0.0.1") || host.starts_with("localhost") || host.starts_with("[::1]");
     match scheme {
         "https" => Some(format!("https://{host}")),
         "http" if here => Some(format!("http://{host}")),

@@ -23,14 +23,20 @@ pub struct CardConfig {
 
 impl fmt::Debug for CardConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CardConfig").field("lifetime", &self.lifetime).finish_non_exhaustive()
+        f.debug_struct("CardConfig")
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
     }
 }
 
 pub(super) fn read(root: &Section<'_>, locale: Locale, fields: Vec<String>) -> Option<CardConfig> {
     let Some(section) = root.section("card") else {
         let template = CardTemplate::new(default_rows(locale), fields, locale).ok()?;
-        return Some(CardConfig { template: template.into(), unknown: None, lifetime: LIFETIME });
+        return Some(CardConfig {
+            template: template.into(),
+            unknown: None,
+            lifetime: LIFETIME,
+        });
     };
     let rows = rows(&section, "row").unwrap_or_else(|| default_rows(locale));
     let template = compile(&section, "row", rows, fields.clone(), locale);
@@ -39,11 +45,12 @@ pub(super) fn read(root: &Section<'_>, locale: Locale, fields: Vec<String>) -> O
         "card" => Some(true),
         _ => None,
     });
-    let unknown_rows =
-        rows_for_unknown(&section).unwrap_or_else(|| default_unknown_rows(locale));
+    let unknown_rows = rows_for_unknown(&section).unwrap_or_else(|| default_unknown_rows(locale));
     let unknown = compile(&section, "unknown-row", unknown_rows, fields, locale);
     let (least, most) = (Duration::from_secs(10), Duration::from_secs(600));
-    let lifetime = section.duration("lifetime", least, most).unwrap_or(LIFETIME);
+    let lifetime = section
+        .duration("lifetime", least, most)
+        .unwrap_or(LIFETIME);
     Some(CardConfig {
         template: template?,
         unknown: wanted.unwrap_or(false).then_some(unknown?),
@@ -91,7 +98,10 @@ const ROW_KEYS: [&str; 7] = ["type", "text", "label", "link", "ios", "android", 
 fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<RowTemplate>> {
     let sections = section.sections(key);
     if sections.len() > ROWS {
-        section.wrong::<()>(key, format!("a card has {ROWS} rows at most; a phone shows about six"));
+        section.wrong::<()>(
+            key,
+            format!("a card has {ROWS} rows at most; a phone shows about six"),
+        );
     }
     if sections.is_empty() {
         return None;
@@ -100,12 +110,16 @@ fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<RowTemplate>> {
 }
 
 fn row(section: &Section<'_>) -> Option<RowTemplate> {
-    let kind = section.required("type", "\"title\", \"shortText\" or \"user\"", |text| match text {
-        "title" => Some(RowKind::Title),
-        "shortText" => Some(RowKind::ShortText),
-        "user" => Some(RowKind::User),
-        _ => None,
-    });
+    let kind = section.required(
+        "type",
+        "\"title\", \"shortText\" or \"user\"",
+        |text| match text {
+            "title" => Some(RowKind::Title),
+            "shortText" => Some(RowKind::ShortText),
+            "user" => Some(RowKind::User),
+            _ => None,
+        },
+    );
     let text = section.required_text("text", "a template such as \"{{ contact.name }}\"");
     let [label, link, ios, android, when] =
         ["label", "link", "ios", "android", "when"].map(|key| section.text(key));
@@ -124,10 +138,24 @@ fn row(section: &Section<'_>) -> Option<RowTemplate> {
         ],
     };
     for (key, _) in extra.iter().filter(|(_, there)| *there) {
-        section.wrong::<()>(key, "Hipcall refuses a card with this key in a row of this type");
+        section.wrong::<()>(
+            key,
+            "Hipcall refuses a card with this key in a row of this type",
+        );
     }
     if kind == RowKind::User && label.is_none() {
-        section.missing::<()>("label", "the row's label: Hipcall requires it for a user row");
+        section.missing::<()>(
+            "label",
+            "the row's label: Hipcall requires it for a user row",
+        );
     }
-    Some(RowTemplate { kind, text: text?, label, link, ios, android, when })
+    Some(RowTemplate {
+        kind,
+        text: text?,
+        label,
+        link,
+        ios,
+        android,
+        when,
+    })
 }

@@ -46,14 +46,22 @@ struct Notes<'a> {
 impl Notes<'_> {
     fn add(&self, at: usize, subject: String, what: impl Into<String>) {
         let line = self.text[..at.min(self.text.len())].matches('\n').count() + 1;
-        self.problems.borrow_mut().0.push(Problem { line, subject, what: what.into() });
+        self.problems.borrow_mut().0.push(Problem {
+            line,
+            subject,
+            what: what.into(),
+        });
     }
 }
 
 impl<'a> Document<'a> {
     pub(super) fn parse(text: &'a str, directory: &Path) -> Result<Document<'a>, Problems> {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let notes = Notes { text, directory: directory.into(), problems: RefCell::default() };
+        let notes = Notes {
+            text,
+            directory: directory.into(),
+            problems: RefCell::default(),
+        };
         for error in &errors {
             let at = error.span().map_or(0, |s| s.start);
             notes.add(at, "not TOML".into(), error.message().replace('\n', ", "));
@@ -65,7 +73,10 @@ impl<'a> Document<'a> {
     }
 
     /// Reads the document with `read`; a value without problems is the result.
-    pub(super) fn root<T>(self, read: impl FnOnce(&Section<'_>) -> Option<T>) -> Result<T, Problems> {
+    pub(super) fn root<T>(
+        self,
+        read: impl FnOnce(&Section<'_>) -> Option<T>,
+    ) -> Result<T, Problems> {
         let value = {
             let root = Section::new(String::new(), 0, self.table.get_ref(), &self.notes);
             read(&root)
@@ -90,7 +101,13 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     fn new(path: String, at: usize, table: &'a DeTable<'a>, notes: &'a Notes<'a>) -> Section<'a> {
-        Section { path, at, table, notes, asked: RefCell::default() }
+        Section {
+            path,
+            at,
+            table,
+            notes,
+            asked: RefCell::default(),
+        }
     }
 
     pub(super) fn is_text(&self, key: &'static str) -> bool {
@@ -107,13 +124,21 @@ impl<'a> Section<'a> {
     }
 
     fn name(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// Notes that `key` is not there and must be. Always `None`, to be returned.
     pub(super) fn missing<T>(&self, key: &'static str, allowed: &str) -> Option<T> {
         self.value(key);
-        self.notes.add(self.at, self.name(key), format!("is missing; give {allowed}"));
+        self.notes.add(
+            self.at,
+            self.name(key),
+            format!("is missing; give {allowed}"),
+        );
         None
     }
 
@@ -122,7 +147,11 @@ impl<'a> Section<'a> {
         match self.value(key) {
             Some(value) => {
                 let shown = self.shown(value);
-                self.notes.add(value.span().start, format!("{} = {shown}", self.name(key)), what);
+                self.notes.add(
+                    value.span().start,
+                    format!("{} = {shown}", self.name(key)),
+                    what,
+                );
             }
             None => self.notes.add(self.at, self.name(key), what),
         }
@@ -155,12 +184,18 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn required_text(&self, key: &'static str, allowed: &str) -> Option<String> {
-        if self.has(key) { self.text(key) } else { self.missing(key, allowed) }
+        if self.has(key) {
+            self.text(key)
+        } else {
+            self.missing(key, allowed)
+        }
     }
 
     /// A text, or a list of texts.
     pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         if let Some(text) = value.get_ref().as_str() {
             return vec![text.to_owned()];
         }
@@ -168,7 +203,9 @@ impl<'a> Section<'a> {
         let texts = list.map(|l| l.iter().map(|v| v.get_ref().as_str().map(str::to_owned)));
         match texts.and_then(|t| t.collect::<Option<Vec<_>>>()) {
             Some(texts) => texts,
-            None => self.wrong(key, "must be a text in quotes, or a list of such").unwrap_or_default(),
+            None => self
+                .wrong(key, "must be a text in quotes, or a list of such")
+                .unwrap_or_default(),
         }
     }
 
@@ -192,7 +229,11 @@ impl<'a> Section<'a> {
         allowed: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        if self.has(key) { self.parse(key, allowed, parse) } else { self.missing(key, allowed) }
+        if self.has(key) {
+            self.parse(key, allowed, parse)
+        } else {
+            self.missing(key, allowed)
+        }
     }
 
     /// A path; a relative one starts at the configuration's directory.
@@ -221,21 +262,35 @@ impl<'a> Section<'a> {
     pub(super) fn section(&self, key: &'static str) -> Option<Section<'a>> {
         let value = self.value(key)?;
         match value.get_ref().as_table() {
-            Some(table) => Some(Section::new(self.name(key), value.span().start, table, self.notes)),
+            Some(table) => Some(Section::new(
+                self.name(key),
+                value.span().start,
+                table,
+                self.notes,
+            )),
             None => self.wrong(key, format!("must be a table: write [{}]", self.name(key))),
         }
     }
 
     pub(super) fn required_section(&self, key: &'static str) -> Option<Section<'a>> {
         let write = format!("a table: write [{}]", self.name(key));
-        if self.has(key) { self.section(key) } else { self.missing(key, &write) }
+        if self.has(key) {
+            self.section(key)
+        } else {
+            self.missing(key, &write)
+        }
     }
 
     /// The tables of `[[key]]`, each called by its `name` in problems where it has one.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         let list = value.get_ref().as_array();
-        let tables = list.map(|l| l.iter().map(|v| Some((v.span().start, v.get_ref().as_table()?))));
+        let tables = list.map(|l| {
+            l.iter()
+                .map(|v| Some((v.span().start, v.get_ref().as_table()?)))
+        });
         let Some(tables) = tables.and_then(|t| t.collect::<Option<Vec<_>>>()) else {
             let write = format!("must be tables: write [[{}]]", self.name(key));
             return self.wrong(key, write).unwrap_or_default();
@@ -279,7 +334,8 @@ impl Drop for Section<'_> {
             if !asked.contains(key.get_ref().as_ref()) {
                 let allowed = asked.iter().copied().collect::<Vec<_>>().join(", ");
                 let what = format!("no such key; here there can be: {allowed}");
-                self.notes.add(value.span().start, self.name(key.get_ref()), what);
+                self.notes
+                    .add(value.span().start, self.name(key.get_ref()), what);
             }
         }
     }
@@ -318,7 +374,13 @@ mod tests {
     fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
         let result = Document::parse(text, Path::new("/etc/ringcard"))
             .and_then(|d| d.root(|root| Some(read(root))));
-        result.err().unwrap_or_default().0.iter().map(Problem::to_string).collect()
+        result
+            .err()
+            .unwrap_or_default()
+            .0
+            .iter()
+            .map(Problem::to_string)
+            .collect()
     }
 
     #[test]
@@ -352,11 +414,29 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        let cases = [("90s", 90_000), ("15m", 900_000), ("250ms", 250), ("2 h", 7_200_000), ("1d", 86_400_000)];
+        let cases = [
+            ("90s", 90_000),
+            ("15m", 900_000),
+            ("250ms", 250),
+            ("2 h", 7_200_000),
+            ("1d", 86_400_000),
+        ];
         for (text, ms) in cases {
-            assert_eq!(parse_duration(text), Some(Duration::from_millis(ms)), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                Some(Duration::from_millis(ms)),
+                "{text}"
+            );
         }
-        for text in ["", "15", "m", "-1s", "1.5h", "99999999999999999999s", "99999999999999999d"] {
+        for text in [
+            "",
+            "15",
+            "m",
+            "-1s",
+            "1.5h",
+            "99999999999999999999s",
+            "99999999999999999d",
+        ] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
     }

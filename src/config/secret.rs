@@ -38,21 +38,25 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Vec<Secret> {
     if !section.has(key) {
         return section.missing(key, ALLOWED).unwrap_or_default();
     }
-    let Some(path) = place(section, key) else { return Vec::new() };
+    let Some(path) = place(section, key) else {
+        return Vec::new();
+    };
     match lines(&path) {
-        Ok(lines) if lines.is_empty() => {
-            section.wrong_secret(key, format!("{} holds nothing", path.display())).unwrap_or_default()
-        }
+        Ok(lines) if lines.is_empty() => section
+            .wrong_secret(key, format!("{} holds nothing", path.display()))
+            .unwrap_or_default(),
         Ok(lines) => lines,
-        Err(what) => {
-            section.wrong_secret(key, format!("{} {what}", path.display())).unwrap_or_default()
-        }
+        Err(what) => section
+            .wrong_secret(key, format!("{} {what}", path.display()))
+            .unwrap_or_default(),
     }
 }
 
 fn place(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
     if section.is_text(key) {
-        let what = format!("a secret must not stand in the configuration; put it into a file of mode 0600 and write {ALLOWED}");
+        let what = format!(
+            "a secret must not stand in the configuration; put it into a file of mode 0600 and write {ALLOWED}"
+        );
         return section.wrong_secret(key, what);
     }
     let table = section.section(key)?;
@@ -78,9 +82,14 @@ fn lines(path: &PathBuf) -> Result<Vec<Secret>, String> {
     // A group may be allowed in (0640 root:ringcard is usual); the world may not, and nobody may write.
     let mode = metadata.mode() & 0o777;
     if mode & 0o027 != 0 {
-        return Err(format!("has mode {mode:04o}; nobody else may read it: chmod 0600 (or 0640)"));
+        return Err(format!(
+            "has mode {mode:04o}; nobody else may read it: chmod 0600 (or 0640)"
+        ));
     }
     let text = fs::read_to_string(path).map_err(|e| format!("can't be read: {e}"))?;
-    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
     Ok(lines.map(Secret::new).collect())
 }

@@ -47,7 +47,9 @@ pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConf
     }
     let mut sources: Vec<SourceConfig> = Vec::new();
     for section in &sections {
-        let Some(source) = source(section, region) else { continue };
+        let Some(source) = source(section, region) else {
+            continue;
+        };
         if sources.iter().any(|s| s.name() == source.name()) {
             section.wrong::<()>("name", "another source has this name");
         }
@@ -61,9 +63,15 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     section.required("type", "\"csv\"", |text| (text == "csv").then_some(()));
     let location = location(section);
     let schedule = schedule(section);
-    let own = section.parse("region", "a country code such as \"TR\" or \"GB\"", Region::parse);
+    let own = section.parse(
+        "region",
+        "a country code such as \"TR\" or \"GB\"",
+        Region::parse,
+    );
     let format = format(section);
-    let mapping = section.required_section("columns").and_then(|columns| mapping(&columns));
+    let mapping = section
+        .required_section("columns")
+        .and_then(|columns| mapping(&columns));
     Some(SourceConfig {
         schedule: schedule?,
         csv: CsvSettings {
@@ -80,15 +88,25 @@ fn location(section: &Section<'_>) -> Option<Location> {
     let (file, folder) = (section.path("path"), section.path("folder"));
     let suffix = section.text("suffix");
     let quiet = section.duration("quiet", Duration::from_secs(1), Duration::from_secs(3600));
-    let after = section.parse("after-load", "\"leave\" or \"archive\"", |text| match text {
-        "leave" => Some(AfterLoad::Leave),
-        "archive" => Some(AfterLoad::Archive),
-        _ => None,
-    });
+    let after = section.parse(
+        "after-load",
+        "\"leave\" or \"archive\"",
+        |text| match text {
+            "leave" => Some(AfterLoad::Leave),
+            "archive" => Some(AfterLoad::Archive),
+            _ => None,
+        },
+    );
     match (file, folder) {
         (Some(file), None) => {
-            for key in ["suffix", "quiet", "after-load"].into_iter().filter(|k| section.has(k)) {
-                section.wrong::<()>(key, "belongs to a folder; with path the file is left where it is");
+            for key in ["suffix", "quiet", "after-load"]
+                .into_iter()
+                .filter(|k| section.has(k))
+            {
+                section.wrong::<()>(
+                    key,
+                    "belongs to a folder; with path the file is left where it is",
+                );
             }
             Some(Location::File(file))
         }
@@ -105,12 +123,19 @@ fn location(section: &Section<'_>) -> Option<Location> {
 }
 
 fn schedule(section: &Section<'_>) -> Option<Schedule> {
-    let every = section.duration("every", Duration::from_secs(10), Duration::from_secs(7 * 86_400));
+    let every = section.duration(
+        "every",
+        Duration::from_secs(10),
+        Duration::from_secs(7 * 86_400),
+    );
     match (section.text("cron"), section.has("every")) {
         (Some(_), true) => section.wrong("cron", "there can be every or cron, not both"),
         (Some(line), false) => match Schedule::parse_cron(&line) {
             Ok(schedule) => Some(schedule),
-            Err(e) => section.wrong("cron", format!("must be a crontab line such as \"30 6 * * *\": {e}")),
+            Err(e) => section.wrong(
+                "cron",
+                format!("must be a crontab line such as \"30 6 * * *\": {e}"),
+            ),
         },
         (None, true) => every.map(Schedule::Every),
         (None, false) => Some(Schedule::Every(EVERY)),
@@ -139,20 +164,40 @@ fn mapping(columns: &Section<'_>) -> Option<Mapping> {
     let [key, company] = ["key", "company"].map(|k| columns.text(k));
     let (name, numbers) = (columns.texts("name"), columns.texts("numbers"));
     if numbers.is_empty() && !columns.has("numbers") {
-        columns.missing::<()>("numbers", "the columns with telephone numbers, such as [\"Mobile\", \"Phone\"]");
+        columns.missing::<()>(
+            "numbers",
+            "the columns with telephone numbers, such as [\"Mobile\", \"Phone\"]",
+        );
     }
     if name.is_empty() && company.is_none() && !columns.has("name") {
-        columns.missing::<()>("name", "the column with the contact's name (or company = \"...\")");
+        columns.missing::<()>(
+            "name",
+            "the column with the contact's name (or company = \"...\")",
+        );
     }
-    let fields = columns.section("fields").map(|f| f.free_texts()).unwrap_or_default();
+    let fields = columns
+        .section("fields")
+        .map(|f| f.free_texts())
+        .unwrap_or_default();
     let balance = balance(columns);
-    Some(Mapping { key, name, company, numbers, balance, fields: fields.into_iter().collect() })
+    Some(Mapping {
+        key,
+        name,
+        company,
+        numbers,
+        balance,
+        fields: fields.into_iter().collect(),
+    })
 }
 
 fn balance(columns: &Section<'_>) -> Option<BalanceColumn> {
     let column = columns.text("balance");
     let currency_column = columns.text("currency");
-    let currency = columns.parse("default-currency", "a currency such as \"TRY\"", Currency::parse);
+    let currency = columns.parse(
+        "default-currency",
+        "a currency such as \"TRY\"",
+        Currency::parse,
+    );
     let decimal = columns.parse("decimal", "\"auto\", \",\" or \".\"", |text| match text {
         "auto" => Some(DecimalSign::Auto),
         "," => Some(DecimalSign::Comma),
@@ -160,13 +205,19 @@ fn balance(columns: &Section<'_>) -> Option<BalanceColumn> {
         _ => None,
     });
     if column.is_none() {
-        for key in ["currency", "default-currency", "decimal"].into_iter().filter(|k| columns.has(k)) {
+        for key in ["currency", "default-currency", "decimal"]
+            .into_iter()
+            .filter(|k| columns.has(k))
+        {
             columns.wrong::<()>(key, "needs balance = \"...\", the column with the amount");
         }
         return None;
     }
     if currency_column.is_none() && currency.is_none() && !columns.has("default-currency") {
-        columns.missing::<()>("default-currency", "the currency of the balances, such as \"TRY\"");
+        columns.missing::<()>(
+            "default-currency",
+            "the currency of the balances, such as \"TRY\"",
+        );
     }
     Some(BalanceColumn {
         column: column?,

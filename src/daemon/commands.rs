@@ -55,8 +55,20 @@ async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) 
                 Err(reason) => answers.failed(reason).await,
             }
         }
-        Request::Sync { source, accept_removals } => {
-            sync(feeds, source.as_deref(), Order { accept_removals, dry_run: false }, answers).await;
+        Request::Sync {
+            source,
+            accept_removals,
+        } => {
+            sync(
+                feeds,
+                source.as_deref(),
+                Order {
+                    accept_removals,
+                    dry_run: false,
+                },
+                answers,
+            )
+            .await;
         }
         Request::OutboxList => answers.done(flow.outbox.list()).await,
         Request::OutboxShow { call } => match named(flow, &call) {
@@ -69,7 +81,9 @@ async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) 
         },
         Request::OutboxDrop { call } => {
             let dropped = named(flow, &call).and_then(|entries| {
-                entries.iter().try_for_each(|entry| flow.outbox.drop_card(&entry.key()))
+                entries
+                    .iter()
+                    .try_for_each(|entry| flow.outbox.drop_card(&entry.key()))
             });
             match dropped {
                 Ok(()) => answers.done(json!({ "dropped": call })).await,
@@ -98,7 +112,8 @@ fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
         let deadline = Deadline::new(clock::now(), None, office.card.lifetime);
         let (entry, halt) = flow.outbox.retry(&entry.key(), deadline)?;
         if let Some(account) = office.accounts.get(entry.account.as_str()).cloned() {
-            flow.tasks.spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));
+            flow.tasks
+                .spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));
         }
     }
     Ok(entries.len())
@@ -107,8 +122,16 @@ fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
 async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answers) {
     let asks = feeds.named(source);
     if asks.is_empty() {
-        let known: Vec<String> = feeds.named(None).into_iter().map(|(name, _)| name).collect();
-        let reason = format!("there is no source {}; there are: {}", source.unwrap_or_default(), known.join(", "));
+        let known: Vec<String> = feeds
+            .named(None)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        let reason = format!(
+            "there is no source {}; there are: {}",
+            source.unwrap_or_default(),
+            known.join(", ")
+        );
         return answers.failed(reason).await;
     }
     let (mut reports, mut failures): (Vec<Report>, Vec<String>) = Default::default();
@@ -118,7 +141,13 @@ async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answer
         let progress = move |p: Progress| {
             teller.progress(json!({ "source": told, "rows": p.rows, "bytes": p.bytes_read, "of": p.bytes_total }));
         };
-        let sent = ask.send(Ask { order, progress: Box::new(progress), reply }).await;
+        let sent = ask
+            .send(Ask {
+                order,
+                progress: Box::new(progress),
+                reply,
+            })
+            .await;
         match (sent, replied.await) {
             (Ok(()), Ok(Ok(report))) => reports.push(report),
             (Ok(()), Ok(Err(reason))) => failures.push(format!("{name}: {reason}")),
@@ -186,6 +215,12 @@ fn account_named(office: &Office, name: Option<&str>) -> Result<Arc<Account>, St
         (None, [first, ..]) => office.accounts.get(*first),
         (None, []) => None,
     };
-    let known = || format!("there is no account {}; there are: {}", name.unwrap_or_default(), names.join(", "));
+    let known = || {
+        format!(
+            "there is no account {}; there are: {}",
+            name.unwrap_or_default(),
+            names.join(", ")
+        )
+    };
     found.cloned().ok_or_else(known)
 }

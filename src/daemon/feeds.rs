@@ -28,7 +28,11 @@ const ASKS: usize = 4;
 pub(super) type Schedules = HashMap<String, Schedule>;
 
 pub(super) fn schedules(config: &Config) -> Schedules {
-    config.sources.iter().map(|s| (s.name().to_owned(), s.schedule.clone())).collect()
+    config
+        .sources
+        .iter()
+        .map(|s| (s.name().to_owned(), s.schedule.clone()))
+        .collect()
 }
 
 /// A sync that a command asked for.
@@ -56,7 +60,9 @@ impl Feeds {
         *running = Running::default();
         for feed in &flow.office.load().feeds {
             let name = feed.source.name().to_owned();
-            let Some(schedule) = schedules.remove(&name) else { continue };
+            let Some(schedule) = schedules.remove(&name) else {
+                continue;
+            };
             let (ask, asks) = mpsc::channel(ASKS);
             running.asks.insert(name, ask);
             let keeper = Keeper {
@@ -73,7 +79,10 @@ impl Feeds {
     /// The way to ask for a sync of one source, or of all.
     pub(super) fn named(&self, name: Option<&str>) -> Vec<(String, mpsc::Sender<Ask>)> {
         let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = running.asks.iter().filter(|(n, _)| name.is_none_or(|name| name == *n));
+        let wanted = running
+            .asks
+            .iter()
+            .filter(|(n, _)| name.is_none_or(|name| name == *n));
         let mut asks: Vec<_> = wanted.map(|(n, a)| (n.clone(), a.clone())).collect();
         asks.sort_by(|a, b| a.0.cmp(&b.0));
         asks
@@ -126,7 +135,12 @@ impl Keeper {
                 }
             })
         };
-        let result = self.flow.tasks.blocking(work).await.unwrap_or(Err(SyncError::Panicked));
+        let result = self
+            .flow
+            .tasks
+            .blocking(work)
+            .await
+            .unwrap_or(Err(SyncError::Panicked));
         if !order.dry_run {
             self.report(&result);
         }
@@ -151,7 +165,15 @@ impl Keeper {
                 let (rows, contacts, seconds) = (report.rows, report.contacts, report.seconds);
                 let rejected = report.rejects.rows_rejected();
                 let outcome = report.outcome;
-                info!(source = name, ?outcome, rows, contacts, rejected, seconds, "synced");
+                info!(
+                    source = name,
+                    ?outcome,
+                    rows,
+                    contacts,
+                    rejected,
+                    seconds,
+                    "synced"
+                );
             }
             Err(e) if e.is_nothing_new() && self.feed.shelf.current().is_some() => {
                 board.source(name, |s| s.last_error = None);
@@ -204,7 +226,11 @@ impl Keeper {
 
     async fn look(&self) -> Option<(std::path::PathBuf, u64, SystemTime)> {
         let feed = self.feed.clone();
-        let picked = self.flow.tasks.blocking(move || feed.source.pick(SystemTime::now())).await;
+        let picked = self
+            .flow
+            .tasks
+            .blocking(move || feed.source.pick(SystemTime::now()))
+            .await;
         let picked = picked.ok()?.ok()?;
         Some((picked.path().to_owned(), picked.size(), picked.modified()))
     }

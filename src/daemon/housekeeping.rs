@@ -63,29 +63,43 @@ fn line(flow: &Flow) -> String {
     let status = flow.board.show(flow.outbox.counts());
     let contacts: u64 = status.sources.values().map(|s| u64::from(s.contacts)).sum();
     let cards: u64 = status.accounts.values().map(|a| a.delivered).sum();
-    let alarm = status.alarms.first().map(|a| format!("; ALARM {}: {}", a.subject, a.what));
+    let alarm = status
+        .alarms
+        .first()
+        .map(|a| format!("; ALARM {}: {}", a.subject, a.what));
     let waiting = status.outbox.waiting;
-    format!("{contacts} contacts, {cards} cards, {waiting} waiting{}", alarm.unwrap_or_default())
+    format!(
+        "{contacts} contacts, {cards} cards, {waiting} waiting{}",
+        alarm.unwrap_or_default()
+    )
 }
 
 /// Uses each node's connection, so that a lost one is opened before a call needs it.
 fn warm(flow: &Flow) {
     let office = flow.office.load();
-    let nodes: BTreeMap<&str, &Arc<Account>> =
-        office.accounts.values().map(|a| (a.config.node.as_str(), a)).collect();
+    let nodes: BTreeMap<&str, &Arc<Account>> = office
+        .accounts
+        .values()
+        .map(|a| (a.config.node.as_str(), a))
+        .collect();
     for account in nodes.into_values() {
         let (account, board) = (account.clone(), flow.board.clone());
         flow.tasks.spawn(async move {
             let subject = format!("node {}", account.config.node);
             match account.client.warm().await {
-                Ok(()) if board.clear(&subject) => info!(node = account.config.node, "reachable again"),
+                Ok(()) if board.clear(&subject) => {
+                    info!(node = account.config.node, "reachable again")
+                }
                 Ok(()) => {}
                 Err(e) => {
                     let reason = chain::of(&e);
                     let advice = "look at the line and its DNS; cards wait up to their deadline";
                     if board.raise(&subject, "Hipcall can't be reached", advice) {
                         let node = &account.config.node;
-                        warn!(event_id = "node-unreachable", node, reason, "Hipcall can't be reached");
+                        warn!(
+                            event_id = "node-unreachable",
+                            node, reason, "Hipcall can't be reached"
+                        );
                     }
                 }
             }
@@ -103,8 +117,15 @@ pub(super) fn reload_certificate(identity: &Identity, board: &Board) {
         }
         Err(e) => {
             let reason = chain::of(&e);
-            board.raise("certificate", &reason, "put a matching pair there; it is read by itself");
-            error!(event_id = "certificate-kept", reason, "the old certificate stays in use");
+            board.raise(
+                "certificate",
+                &reason,
+                "put a matching pair there; it is read by itself",
+            );
+            error!(
+                event_id = "certificate-kept",
+                reason, "the old certificate stays in use"
+            );
         }
     }
 }

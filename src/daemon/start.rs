@@ -32,19 +32,22 @@ pub enum StartError {
     #[error("the TLS certificate can't be used")]
     Certificate(#[from] CertificateError),
     #[error("webhooks can't be taken at {address}")]
-    Listen { address: String, source: std::io::Error },
+    Listen {
+        address: String,
+        source: std::io::Error,
+    },
     #[error("the control socket {path} can't be opened")]
-    Control { path: PathBuf, source: std::io::Error },
+    Control {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the outbox's thread can't be started")]
     Thread(#[source] std::io::Error),
 }
 
 impl Daemon {
     /// Starts everything; `config_path` is read again at a reload.
-    pub async fn start(
-        config: Config,
-        config_path: Option<PathBuf>,
-    ) -> Result<Daemon, StartError> {
+    pub async fn start(config: Config, config_path: Option<PathBuf>) -> Result<Daemon, StartError> {
         let lock = StateLock::take(&config.state_directory)?;
         let (fixed, control_path) = (Fixed::of(&config), config.control_socket());
         let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -59,7 +62,12 @@ impl Daemon {
         report_damaged(&damaged);
         announce(&board, &office);
         let office = Arc::new(ArcSwap::from_pointee(office));
-        let flow = Flow { office, outbox, board, tasks: tasks.clone() };
+        let flow = Flow {
+            office,
+            outbox,
+            board,
+            tasks: tasks.clone(),
+        };
         let gate = Arc::new(ArcSwap::from_pointee(gate));
 
         let mut essential = JoinSet::new();
@@ -73,10 +81,15 @@ impl Daemon {
                 "a webhook listener"
             });
         }
-        let socket = control::bind(&control_path)
-            .map_err(|source| StartError::Control { path: control_path, source })?;
+        let socket = control::bind(&control_path).map_err(|source| StartError::Control {
+            path: control_path,
+            source,
+        })?;
         let feeds = Arc::new(Feeds::default());
-        let (serve, answer) = (tasks.clone(), commands::answerer(flow.clone(), feeds.clone()));
+        let (serve, answer) = (
+            tasks.clone(),
+            commands::answerer(flow.clone(), feeds.clone()),
+        );
         essential.spawn(async move {
             control::serve(socket, serve, answer).await;
             "the control socket"
@@ -116,7 +129,11 @@ impl Daemon {
     fn show_doors(&self) {
         let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
         let fingerprint = self.identity.as_ref().map(|i| i.fingerprint());
-        info!(?addresses, version = env!("CARGO_PKG_VERSION"), "taking webhooks");
+        info!(
+            ?addresses,
+            version = env!("CARGO_PKG_VERSION"),
+            "taking webhooks"
+        );
         if let Some(fingerprint) = &fingerprint {
             info!(fingerprint, "the certificate's SHA-256");
         }
@@ -128,7 +145,11 @@ impl Daemon {
 }
 
 fn identity(config: &Config) -> Result<Option<Arc<Identity>>, CertificateError> {
-    let tls = config.webhook.listen.iter().any(|l| matches!(l, Listen::Tls(_)));
+    let tls = config
+        .webhook
+        .listen
+        .iter()
+        .any(|l| matches!(l, Listen::Tls(_)));
     if !tls {
         return Ok(None);
     }
@@ -171,13 +192,19 @@ pub(super) fn gate(config: &Config) -> Gate {
 pub(super) fn report_damaged(damaged: &[ReplicaError]) {
     for error in damaged {
         let reason = chain::of(error);
-        warn!(event_id = "replica-damaged", reason, "a copy was passed over for the one before it");
+        warn!(
+            event_id = "replica-damaged",
+            reason, "a copy was passed over for the one before it"
+        );
     }
 }
 
 /// Puts the accounts and sources on the board, with what the copies hold already.
 pub(super) fn announce(board: &Board, office: &Office) {
-    let accounts = office.accounts.values().map(|a| (&*a.config.name, &*a.config.node));
+    let accounts = office
+        .accounts
+        .values()
+        .map(|a| (&*a.config.name, &*a.config.node));
     board.set_parts(accounts, office.feeds.iter().map(|f| f.source.name()));
     for feed in &office.feeds {
         if let Some(replica) = feed.shelf.current() {
@@ -196,9 +223,17 @@ struct Disk(Arc<Board>);
 
 impl DiskReport for Disk {
     fn disk_refused(&mut self, reason: &str) {
-        let advice = "look at the free space (df -h) and at the SD card; it is tried again by itself";
-        self.0.raise("disk", &format!("the outbox can't be written: {reason}"), advice);
-        error!(event_id = "disk-refused", reason, "cards live in memory only until the disk is back");
+        let advice =
+            "look at the free space (df -h) and at the SD card; it is tried again by itself";
+        self.0.raise(
+            "disk",
+            &format!("the outbox can't be written: {reason}"),
+            advice,
+        );
+        error!(
+            event_id = "disk-refused",
+            reason, "cards live in memory only until the disk is back"
+        );
     }
 
     fn disk_recovered(&mut self) {

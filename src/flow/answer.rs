@@ -25,7 +25,12 @@ use crate::webhook::{Reception, Unreadable};
 static UNREADABLE: Throttle = Throttle::new();
 
 impl Reception for Flow {
-    async fn receive(&self, account: Arc<str>, event: Result<Event, Unreadable>, received: Instant) {
+    async fn receive(
+        &self,
+        account: Arc<str>,
+        event: Result<Event, Unreadable>,
+        received: Instant,
+    ) {
         match event {
             Ok(Event::Started(call)) => {
                 self.board.event(&account, "call_init");
@@ -67,7 +72,9 @@ impl Flow {
         let accepted = self.outbox.accept(entry)?;
         debug!(%name, call = %call.id, %number, "a card is on its way");
         let delivery = Delivery::new(self.clone(), account, Some(received));
-        let mut delivered = self.tasks.spawn(delivery.run(accepted.entry, accepted.halt));
+        let mut delivered = self
+            .tasks
+            .spawn(delivery.run(accepted.entry, accepted.halt));
         tokio::select! {
             Ok(()) = accepted.durable => {}
             // The disk refused, and said so itself: delivered is what is left to wait for.
@@ -82,7 +89,10 @@ impl Flow {
             let subject = format!("source {source}");
             let advice = "the next sync replaces the copy; see `ringcard sync`";
             if board.raise(&subject, "its copy can't be read", advice) {
-                error!(event_id = "lookup-failed", source, reason, "a lookup failed");
+                error!(
+                    event_id = "lookup-failed",
+                    source, reason, "a lookup failed"
+                );
             }
         };
         lookup::find(office, number, &self.tasks, failed).await
@@ -95,7 +105,10 @@ impl Flow {
             static OVERLOAD: Throttle = Throttle::new();
             if let Some(others) = OVERLOAD.pass() {
                 let event_id = "card-refused";
-                error!(event_id, account, call, others, "a call gets no card: too many are waiting");
+                error!(
+                    event_id,
+                    account, call, others, "a call gets no card: too many are waiting"
+                );
             }
         }
     }
@@ -125,7 +138,10 @@ pub fn card(
         (Err(Skip::UnknownCaller), Some(unknown)) => (unknown, None),
         (Err(skip), _) => return Err(skip),
     };
-    let as_of = finding.as_ref().map(|f| f.as_of_text(Timestamp::now())).unwrap_or_default();
+    let as_of = finding
+        .as_ref()
+        .map(|f| f.as_of_text(Timestamp::now()))
+        .unwrap_or_default();
     let subject = Subject {
         call,
         number,

@@ -28,7 +28,11 @@ pub struct Delivery {
 
 impl Delivery {
     pub fn new(flow: Flow, account: Arc<Account>, received: Option<Instant>) -> Delivery {
-        Delivery { flow, account, received }
+        Delivery {
+            flow,
+            account,
+            received,
+        }
     }
 
     /// Sends until the card is settled, expired or parked. A stop of the daemon leaves it waiting on disk.
@@ -65,7 +69,11 @@ impl Delivery {
             }
             Outcome::Parked(reason) => {
                 board.account(account, |a| a.parked += 1);
-                board.raise(&subject, reason, "mend it, then: ringcard outbox retry --all");
+                board.raise(
+                    &subject,
+                    reason,
+                    "mend it, then: ringcard outbox retry --all",
+                );
                 error!(event_id = "card-parked", %account, %call, reason, "a card was refused");
             }
             Outcome::Dropped(reason) => debug!(%account, %call, reason, "dropped"),
@@ -128,7 +136,9 @@ async fn halted(halt: &mut watch::Receiver<Option<Halt>>) -> Outcome {
 
 /// Doubles with each try, and spreads by half either way, so that fifty branches don't return as one.
 fn pause(attempt: u32, dice: f64) -> Duration {
-    let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    let doubled = FIRST_PAUSE
+        .saturating_mul(1 << attempt.min(10))
+        .min(LONGEST_PAUSE);
     doubled.mul_f64(0.5 + dice)
 }
 

@@ -27,7 +27,11 @@ impl Finding {
     pub fn as_of_text(&self, now: Timestamp) -> String {
         let zone = TimeZone::system();
         let (then, now) = (self.as_of.to_zoned(zone.clone()), now.to_zoned(zone));
-        let form = if then.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+        let form = if then.date() == now.date() {
+            "%H:%M"
+        } else {
+            "%Y-%m-%d %H:%M"
+        };
         then.strftime(form).to_string()
     }
 }
@@ -58,12 +62,17 @@ pub async fn find(
         Err(verdict)
     };
     // A panic here is a damaged file: nobody is found, and the next sync replaces it.
-    tasks.blocking(search).await.unwrap_or(Err(Skip::UnknownCaller))
+    tasks
+        .blocking(search)
+        .await
+        .unwrap_or(Err(Skip::UnknownCaller))
 }
 
 /// `None`: the source has not been read yet.
 fn ask(feed: &Feed, number: PhoneNumber) -> Result<Option<Result<Finding, Skip>>, ReplicaError> {
-    let Some(replica) = feed.shelf.current() else { return Ok(None) };
+    let Some(replica) = feed.shelf.current() else {
+        return Ok(None);
+    };
     let chosen = choose(replica.lookup(number)?);
     Ok(Some(chosen.map(|(contact, rung)| Finding {
         contact,

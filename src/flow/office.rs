@@ -40,7 +40,10 @@ pub enum OfficeError {
     #[error("the token of account {0} has characters that no token has")]
     Token(Arc<str>),
     #[error("the copy of source {source_name} can't be opened")]
-    Replica { source_name: String, source: ReplicaError },
+    Replica {
+        source_name: String,
+        source: ReplicaError,
+    },
 }
 
 impl Office {
@@ -55,7 +58,10 @@ impl Office {
         for account in &config.accounts {
             let client = Client::new(&connector, &account.node, account.token.expose())
                 .ok_or_else(|| OfficeError::Token(account.name.clone()))?;
-            let account = Account { config: account.clone(), client };
+            let account = Account {
+                config: account.clone(),
+                client,
+            };
             accounts.insert(account.config.name.clone(), Arc::new(account));
         }
         let (mut feeds, mut failures) = (Vec::new(), Vec::new());
@@ -74,9 +80,19 @@ impl Office {
                     Arc::new(shelf)
                 }
             };
-            feeds.push(Feed { source: Arc::new(source.open()), shelf });
+            feeds.push(Feed {
+                source: Arc::new(source.open()),
+                shelf,
+            });
         }
-        Ok((Office { accounts, feeds, card: config.card }, failures))
+        Ok((
+            Office {
+                accounts,
+                feeds,
+                card: config.card,
+            },
+            failures,
+        ))
     }
 }
 

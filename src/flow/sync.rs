@@ -125,7 +125,10 @@ pub fn sync(
     let facts = load.publish(&feed.shelf, as_of, read.digest.to_string())?;
     feed.source.settle(&picked)?;
     let numbers = facts.numbers;
-    Ok(Report { numbers, ..report(feed, Outcome::Published, read, start) })
+    Ok(Report {
+        numbers,
+        ..report(feed, Outcome::Published, read, start)
+    })
 }
 
 /// The newest file; or, when the copy was lost, the one it was made from.
@@ -149,8 +152,14 @@ fn dry_run(
         numbers += contact.numbers.len() as u64;
         Ok::<(), LoadError>(())
     };
-    let read = feed.source.read(picked, progress, &mut count).map_err(SyncError::from_read)?;
-    Ok(Report { numbers, ..report(feed, Outcome::DryRun, read, start) })
+    let read = feed
+        .source
+        .read(picked, progress, &mut count)
+        .map_err(SyncError::from_read)?;
+    Ok(Report {
+        numbers,
+        ..report(feed, Outcome::DryRun, read, start)
+    })
 }
 
 fn report(feed: &Feed, outcome: Outcome, read: ReadReport, start: Instant) -> Report {
@@ -180,14 +189,21 @@ fn check(
             || "it has a header and nothing below".to_owned(),
             |e| format!("line {}: {}", e.line, e.reason),
         );
-        return Err(SyncError::NothingUsable { rows: read.rows_read, first });
+        return Err(SyncError::NothingUsable {
+            rows: read.rows_read,
+            first,
+        });
     }
     let removed = old.saturating_sub(contacts);
     let many = removed > REMOVED_ROWS && f64::from(removed) > f64::from(old) * REMOVED_SHARE;
     if many && !order.accept_removals {
         memory.hold(Some((read.digest.to_string(), removed, old)));
         let name = feed.source.name().to_owned();
-        return Err(SyncError::Removals { name, removed, of: old });
+        return Err(SyncError::Removals {
+            name,
+            removed,
+            of: old,
+        });
     }
     memory.hold(None);
     Ok(())
@@ -195,15 +211,25 @@ fn check(
 
 impl Memory {
     fn hold(&self, held: Option<(String, u32, u32)>) {
-        *self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = held;
+        *self
+            .held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = held;
     }
 
     fn refuse_held(&self, feed: &Feed, digest: &str, order: Order) -> Result<(), SyncError> {
-        let held = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let held = self
+            .held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*held {
             Some((same, removed, of)) if same == digest && !order.accept_removals => {
                 let name = feed.source.name().to_owned();
-                Err(SyncError::Removals { name, removed: *removed, of: *of })
+                Err(SyncError::Removals {
+                    name,
+                    removed: *removed,
+                    of: *of,
+                })
             }
             _ => Ok(()),
         }
@@ -215,5 +241,9 @@ const FIRST_COPY: Duration = Duration::from_secs(60);
 
 /// How long until the next try: soon where there is no copy yet.
 pub fn patience(feed: &Feed, wait: Duration) -> Duration {
-    if feed.shelf.current().is_none() { wait.min(FIRST_COPY) } else { wait }
+    if feed.shelf.current().is_none() {
+        wait.min(FIRST_COPY)
+    } else {
+        wait
+    }
 }

@@ -543,49 +543,13 @@ mod tests {
         let long = "ş".repeat(FIELD_BYTES);
         let digits = "9".repeat(70);
         let cases: &[(&str, &str, ValueReason, &str, &str)] = &[
-            (
-                "Mobile",
-                "101",
-                Number,
-                "the number is too short, such as an extension or a service number",
-                "***",
-            ),
-            (
-                "Mobile",
-                "Ayşe Yılmaz",
-                Number,
-                "the number is not a telephone number",
-                "Ay***",
-            ),
-            (
-                "Mobile",
-                "9,05326E+11",
-                RoundedNumber,
-                "a spreadsheet has rounded",
-                "9,***",
-            ),
-            (
-                "Balance",
-                "n/a",
-                Balance,
-                "the balance is not an amount",
-                "***",
-            ),
-            (
-                "Balance",
-                &digits,
-                Balance,
-                "the balance has more digits",
-                "99***",
-            ),
-            (
-                "Currency",
-                "Lira",
-                Currency,
-                "the currency is not known",
-                "L***",
-            ),
-            ("City", &long, TooLong, "the value is cut", "şş***"),
+            ("Mobile", "101", Number, "is too short", "***"),
+            ("Mobile", "Ayşe Yılmaz", Number, "is not a tele", "Ay***"),
+            ("Mobile", "9,05326E+11", RoundedNumber, "rounded", "9,***"),
+            ("Balance", "n/a", Balance, "is not an amount", "***"),
+            ("Balance", &digits, Balance, "more digits", "99***"),
+            ("Currency", "Lira", Currency, "is not known", "L***"),
+            ("City", &long, TooLong, "is cut", "şş***"),
         ];
         for (column, value, reason, words, shown) in cases {
             let (contacts, rejects) = read(&[&row(&[(*column, *value)])]);
@@ -597,7 +561,7 @@ mod tests {
             assert_eq!((rejects.rows_rejected(), rejects.values_left_out()), (0, 1));
             let example = &rejects.values[reason].examples[0];
             assert_eq!(example.column.as_deref(), Some(*column));
-            assert!(example.reason.starts_with(words), "{example:?}");
+            assert!(example.reason.contains(words), "{example:?}");
             assert_eq!(example.value, *shown);
         }
     }

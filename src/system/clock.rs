@@ -11,7 +11,11 @@ use crate::domain::deadline::Moment;
 /// The clock that counts through suspend tells how long ago; the boot id tells whether it can be compared.
 pub fn now() -> Moment {
     let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
-    Moment { boot: boot(), since_boot, wall: Timestamp::now() }
+    Moment {
+        boot: boot(),
+        since_boot,
+        wall: Timestamp::now(),
+    }
 }
 
 /// Which run of the kernel this is; 0 where the kernel does not tell.
@@ -19,7 +23,11 @@ fn boot() -> u64 {
     static BOOT: OnceLock<u64> = OnceLock::new();
     *BOOT.get_or_init(|| {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+        let digits: String = id
+            .chars()
+            .filter(char::is_ascii_hexdigit)
+            .take(16)
+            .collect();
         u64::from_str_radix(&digits, 16).unwrap_or(0)
     })
 }

@@ -34,12 +34,24 @@ const ANSWER_LINES: usize = 64;
 #[serde(rename_all = "kebab-case", tag = "command")]
 pub enum Request {
     Status,
-    Lookup { number: String, account: Option<String> },
-    Sync { source: Option<String>, accept_removals: bool },
+    Lookup {
+        number: String,
+        account: Option<String>,
+    },
+    Sync {
+        source: Option<String>,
+        accept_removals: bool,
+    },
     OutboxList,
-    OutboxShow { call: String },
-    OutboxRetry { call: String },
-    OutboxDrop { call: String },
+    OutboxShow {
+        call: String,
+    },
+    OutboxRetry {
+        call: String,
+    },
+    OutboxDrop {
+        call: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,21 +169,27 @@ pub async fn ask<T: DeserializeOwned>(
     mut progress: impl FnMut(serde_json::Value),
 ) -> Result<T, ControlError> {
     let shown = path.display().to_string();
-    let stream = UnixStream::connect(path).await.map_err(|e| match e.kind() {
-        io::ErrorKind::PermissionDenied => ControlError::Denied { path: shown },
-        _ => ControlError::NotRunning { path: shown },
-    })?;
+    let stream = UnixStream::connect(path)
+        .await
+        .map_err(|e| match e.kind() {
+            io::ErrorKind::PermissionDenied => ControlError::Denied { path: shown },
+            _ => ControlError::NotRunning { path: shown },
+        })?;
     let (reader, mut writer) = stream.into_split();
     let mut line = serde_json::to_vec(request).unwrap_or_default();
     line.push(b'\n');
-    writer.write_all(&line).await.map_err(ControlError::BrokenOff)?;
+    writer
+        .write_all(&line)
+        .await
+        .map_err(ControlError::BrokenOff)?;
     let mut lines = BufReader::new(reader.take(ANSWER_BYTES)).lines();
     while let Some(line) = lines.next_line().await.map_err(ControlError::BrokenOff)? {
         match serde_json::from_str(&line).map_err(|e| ControlError::BrokenOff(e.into()))? {
             Answer::Progress(value) => progress(value),
             Answer::Failed(reason) => return Err(ControlError::Failed(reason)),
             Answer::Done(value) => {
-                return serde_json::from_value(value).map_err(|e| ControlError::BrokenOff(e.into()));
+                return serde_json::from_value(value)
+                    .map_err(|e| ControlError::BrokenOff(e.into()));
             }
         }
     }
@@ -199,15 +217,24 @@ mod tests {
         let gone = ask::<String>(&path, &Request::Status, |_| {}).await;
         assert!(matches!(gone, Err(ControlError::NotRunning { .. })));
         let (listener, tasks) = (bind(&path).unwrap(), Tasks::default());
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o660
+        );
         tasks.spawn(serve(listener, tasks.clone(), answer));
         let mut seen = Vec::new();
         let done = ask::<String>(&path, &Request::Status, |v| seen.push(v)).await;
-        assert_eq!((done.unwrap().as_str(), seen), ("fine", vec![serde_json::json!(1)]));
+        assert_eq!(
+            (done.unwrap().as_str(), seen),
+            ("fine", vec![serde_json::json!(1)])
+        );
         let failed = ask::<String>(&path, &Request::OutboxList, |_| {}).await;
         assert!(matches!(failed, Err(ControlError::Failed(reason)) if reason == "not now"));
         let mut stream = UnixStream::connect(&path).await.unwrap();
-        stream.write_all(&vec![b'x'; REQUEST_BYTES as usize + 1]).await.unwrap();
+        stream
+            .write_all(&vec![b'x'; REQUEST_BYTES as usize + 1])
+            .await
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         assert!(text.starts_with("{\"failed\":\"not a request"), "{text}");

@@ -42,6 +42,9 @@ mod tests {
     fn one_line_a_minute_tells_of_the_others() {
         let (throttle, start) = (Throttle::new(), Instant::now());
         let at = |seconds| throttle.pass_at(start + Duration::from_secs(seconds));
-        assert_eq!([at(0), at(1), at(59), at(60), at(61), at(121)], [Some(0), None, None, Some(2), None, Some(1)]);
+        assert_eq!(
+            [at(0), at(1), at(59), at(60), at(61), at(121)],
+            [Some(0), None, None, Some(2), None, Some(1)]
+        );
     }
 }

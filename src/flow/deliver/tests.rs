@@ -8,7 +8,10 @@ use crate::domain::deadline::Deadline;
 use jiff::Timestamp;
 
 fn refused(status: u16) -> SendError {
-    SendError::Refused { status, detail: String::new() }
+    SendError::Refused {
+        status,
+        detail: String::new(),
+    }
 }
 
 struct Trial {
@@ -20,7 +23,11 @@ struct Trial {
 /// Answers with the script, then with its last answer for ever.
 async fn deliver(script: Vec<Result<(), SendError>>, halt_after: Option<(u64, Halt)>) -> Trial {
     let start = tokio::time::Instant::now();
-    let now = move || Moment { boot: 1, since_boot: start.elapsed(), wall: Timestamp::UNIX_EPOCH };
+    let now = move || Moment {
+        boot: 1,
+        since_boot: start.elapsed(),
+        wall: Timestamp::UNIX_EPOCH,
+    };
     let deadline = Deadline::new(now(), None, Duration::from_secs(90));
     let call = CallId::try_from("a".to_owned()).unwrap();
     let entry = Entry::new("office", call, Card { rows: vec![] }, deadline);
@@ -44,7 +51,11 @@ async fn deliver(script: Vec<Result<(), SendError>>, halt_after: Option<(u64, Ha
         outcome = tries(send, &entry, halt, now, |_| {}) => outcome,
         () = halting => unreachable!("never ends"),
     };
-    Trial { outcome, sends: sends.into_inner(), seconds: start.elapsed().as_secs() }
+    Trial {
+        outcome,
+        sends: sends.into_inner(),
+        seconds: start.elapsed().as_secs(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,16 +77,26 @@ async fn what_only_a_person_can_mend_is_parked_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_lasts_expires_the_card_at_its_deadline() {
     let trial = deliver(vec![], None).await;
-    assert_eq!(trial.outcome, Outcome::Expired("Hipcall answered 503".into()));
+    assert_eq!(
+        trial.outcome,
+        Outcome::Expired("Hipcall answered 503".into())
+    );
     assert_eq!(trial.seconds, 90);
     assert!((18..=60).contains(&trial.sends), "{}", trial.sends);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_is_waited_for_and_not_asked_against() {
-    let limited = |s| Err(SendError::RateLimited { wait: Duration::from_secs(s) });
+    let limited = |s| {
+        Err(SendError::RateLimited {
+            wait: Duration::from_secs(s),
+        })
+    };
     let trial = deliver(vec![limited(20), limited(10), Ok(())], None).await;
-    assert_eq!((trial.outcome, trial.sends, trial.seconds), (Outcome::Settled, 3, 30));
+    assert_eq!(
+        (trial.outcome, trial.sends, trial.seconds),
+        (Outcome::Settled, 3, 30)
+    );
     let trial = deliver(vec![limited(3600)], None).await;
     assert!(matches!(trial.outcome, Outcome::Expired(_)));
     assert_eq!((trial.sends, trial.seconds), (1, 90));
@@ -93,6 +114,9 @@ async fn the_end_of_the_call_ends_the_tries() {
 #[test]
 fn pauses_double_to_a_bound_and_are_spread() {
     let ms = |attempt, dice| pause(attempt, dice).as_millis();
-    assert_eq!([0, 1, 2, 5, 40].map(|a| ms(a, 0.5)), [200, 400, 800, 5000, 5000]);
+    assert_eq!(
+        [0, 1, 2, 5, 40].map(|a| ms(a, 0.5)),
+        [200, 400, 800, 5000, 5000]
+    );
     assert_eq!((ms(0, 0.0), ms(0, 1.0)), (100, 300));
 }
