@@ -1,1 +1,111 @@
-//! The commands.
+//! The commands: `ringcard run` is the daemon, the others speak to it or look at the same files.
+//!
+//! One definition gives the parser, the help, the man pages and the shell completions.
+
+mod arguments;
+mod check;
+mod outbox;
+mod pages;
+mod run;
+mod status;
+mod sync;
+mod terminal;
+mod who;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
+
+use self::arguments::{Arguments, Command};
+use self::terminal::complain;
+use crate::config::{Config, ConfigError};
+use crate::daemon::StartError;
+use crate::system::control::ControlError;
+use crate::system::{chain, journal};
+
+/// Threads that serve peers; the daemon is small and so are its boxes.
+const WORKERS: usize = 2;
+/// Threads that may wait for the disk: lookups, and a sync for each of some sources.
+const BLOCKING_THREADS: usize = 8;
+
+/// EX_CONFIG of sysexits.h: systemd is told not to restart on it.
+const EXIT_CONFIG: u8 = 78;
+/// `lookup` and `card` found nobody.
+const EXIT_NOBODY: u8 = 1;
+
+/// Why a command fails.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    fn other(error: &dyn std::error::Error) -> Failure {
+        Failure::Other(chain::of(error))
+    }
+}
+
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let level = match (&arguments.command, arguments.verbose) {
+        (_, true) => LevelFilter::DEBUG,
+        (Command::Run, false) => LevelFilter::INFO,
+        (_, false) => LevelFilter::ERROR,
+    };
+    journal::init(level);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            complain(&format!("the runtime can't be started: {e}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(command(arguments)) {
+        Ok(code) => code,
+        Err(Failure::Config(e)) => {
+            complain(&e.to_string());
+            ExitCode::from(EXIT_CONFIG)
+        }
+        Err(e) => {
+            complain(&chain::of(&e));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let config: &Path = &arguments.config;
+    match arguments.command {
+        Command::Run => run::run(config).await,
+        Command::Check => check::check(config).await,
+        Command::Lookup(whom) => who::lookup(config, whom).await,
+        Command::Card(whom) => who::card(config, whom).await,
+        Command::Sync(what) => sync::sync(config, what).await,
+        Command::Status { json } => status::status(config, json).await,
+        Command::Outbox(what) => outbox::outbox(config, what).await,
+        Command::Demo(options) => crate::demo::show::demo(options.into())
+            .await
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|e| Failure::other(&*e)),
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man { directory } => pages::man(&directory),
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    Ok(Config::load(path)?)
+}

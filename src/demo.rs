@@ -8,3 +8,5 @@ pub mod hipcall;
 pub mod identity;
 pub mod panel;
 pub mod screen;
+pub mod office;
+pub mod show;

@@ -10,4 +10,5 @@ pub mod answer;
 pub mod deliver;
 pub mod lookup;
 pub mod office;
+pub mod report;
 pub mod sync;

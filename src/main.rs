@@ -1,1 +1,7 @@
-fn main() {}
+//! The `ringcard` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringcard::cli::main()
+}

@@ -56,6 +56,9 @@ pub struct SourceStatus {
     pub last_error: Option<String>,
     pub contacts: u32,
     pub numbers: u64,
+    /// Of the last load: what it read, how long it took, and what it could not use.
+    pub rows: u64,
+    pub load_seconds: f64,
     pub rejects: Option<Rejects>,
 }
 

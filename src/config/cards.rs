@@ -83,16 +83,13 @@ fn compile(
             false => format!("is no template: {reason}"),
         };
         if let Some(section) = sections.get(row - 1) {
-            ROW_KEYS.iter().for_each(|k| drop(section.has(k)));
             section.wrong::<()>(key, what);
         }
     }
     // These were read once already; what is unknown in them was told then.
-    sections.into_iter().for_each(std::mem::forget);
+    sections.iter().for_each(Section::hush);
     None
 }
-
-const ROW_KEYS: [&str; 7] = ["type", "text", "label", "link", "ios", "android", "when"];
 
 /// `None` if there are no such tables.
 fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<RowTemplate>> {

@@ -316,9 +316,13 @@ impl<'a> Section<'a> {
                 ),
             }
         }
-        // All keys were asked for, by whatever name.
-        self.asked.borrow_mut().insert(ANY);
+        self.hush();
         texts
+    }
+
+    /// Takes every key as asked for.
+    pub(super) fn hush(&self) {
+        self.asked.borrow_mut().insert(ANY);
     }
 }
 

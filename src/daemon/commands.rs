@@ -3,11 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::feeds::{Ask, Feeds};
+use crate::config::Config;
 use crate::domain::call::{Call, CallId, Direction, RawNumber};
 use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
@@ -16,9 +18,10 @@ use crate::flow::deliver::Delivery;
 use crate::flow::office::{Account, Flow, Office};
 use crate::flow::sync::{Order, Report};
 use crate::source::csv::Progress;
-use crate::store::outbox::{Entry, OutboxError, Phase};
-use crate::system::clock;
+use crate::store::outbox::{Entry, Outbox, OutboxError, Phase};
+use crate::system::{chain, clock};
 use crate::system::control::{Answers, Request};
+use crate::tasks::Tasks;
 
 /// What `ringcard lookup` and `ringcard card` show.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,7 +164,7 @@ async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answer
 }
 
 /// Looks a number up as a call from it would, and renders the card it would get.
-pub async fn explain(
+async fn explain(
     flow: &Flow,
     office: &Arc<Office>,
     number: &str,
@@ -205,6 +208,25 @@ pub async fn explain(
         Err(skip) => explanation.reason = Some(skip.reason().to_owned()),
     }
     Ok(explanation)
+}
+
+/// The same without a daemon, from the files it would use.
+pub async fn explain_offline(
+    config: Config,
+    number: &str,
+    account: Option<&str>,
+) -> Result<Explanation, String> {
+    let (office, damaged) = Office::open(config, None).map_err(|e| chain::of(&e))?;
+    super::start::report_damaged(&damaged);
+    let (outbox, _queue) = Outbox::new(Vec::new());
+    let office = Arc::new(office);
+    let flow = Flow {
+        office: Arc::new(ArcSwap::new(office.clone())),
+        outbox: Arc::new(outbox),
+        board: Arc::default(),
+        tasks: Tasks::default(),
+    };
+    explain(&flow, &office, number, account).await
 }
 
 fn account_named(office: &Office, name: Option<&str>) -> Result<Arc<Account>, String> {

@@ -159,6 +159,7 @@ impl Keeper {
                     s.last_error = None;
                     if report.outcome == Outcome::Published {
                         (s.contacts, s.numbers) = (report.contacts as u32, report.numbers);
+                        (s.rows, s.load_seconds) = (report.rows, report.seconds);
                         s.rejects = Some(report.rejects.clone());
                     }
                 });

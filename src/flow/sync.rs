@@ -7,11 +7,11 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::office::Feed;
+pub use super::report::{Outcome, Report, SyncError};
 use crate::source::csv::{Progress, ReadReport};
-use crate::source::error::{ReadError, SourceError, Verdict};
+use crate::source::error::{SourceError, Verdict};
 use crate::source::file::Picked;
 use crate::source::reject::Rejects;
 use crate::store::load::{Load, LoadError};
@@ -27,57 +27,6 @@ pub struct Order {
     pub accept_removals: bool,
     /// Read and count only.
     pub dry_run: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    Published,
-    /// The source holds what the copy holds.
-    Unchanged,
-    DryRun,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    pub source: String,
-    pub outcome: Outcome,
-    pub rows: u64,
-    pub contacts: u64,
-    pub numbers: u64,
-    pub rejects: Rejects,
-    pub seconds: f64,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(
-        "{removed} of {of} contacts would be removed, so the copy was kept; if that is right: \
-         ringcard sync {name} --accept-removals"
-    )]
-    Removals { name: String, removed: u32, of: u32 },
-    #[error("none of its {rows} rows can be used, so the copy was kept: {first}")]
-    NothingUsable { rows: u64, first: String },
-    #[error("reading it failed in a way that should not happen")]
-    Panicked,
-}
-
-impl SyncError {
-    /// Whether the published copy is as good as it was meant to be.
-    pub fn is_nothing_new(&self) -> bool {
-        matches!(self, SyncError::Source(e) if e.verdict() == Verdict::NothingNew)
-    }
-
-    fn from_read(error: ReadError<LoadError>) -> SyncError {
-        match error {
-            ReadError::Source(e) => SyncError::Source(e),
-            ReadError::Row(e) => SyncError::Load(e),
-        }
-    }
 }
 
 /// What a feed remembers between syncs.

@@ -1,0 +1,136 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::DEFAULT_PATH;
+use crate::demo::show::Options;
+
+/// Shows an office agent who is calling before they say hello.
+#[derive(Debug, Parser)]
+#[command(name = "ringcard", version, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// The configuration.
+    #[arg(long, short, global = true, value_name = "FILE", default_value = DEFAULT_PATH, env = "RINGCARD_CONFIG")]
+    pub(super) config: PathBuf,
+    /// Log one line for every call.
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Take webhooks and send cards, until stopped. SIGHUP reads the configuration anew.
+    ///
+    /// Ends with 78 if the configuration has problems, all of which are listed.
+    Run,
+    /// Check configuration, secrets, certificate and sources without starting anything.
+    Check,
+    /// Tell whom a number belongs to, and how that is known. Ends with 1 if it is nobody.
+    Lookup(Whom),
+    /// Show the card that a call from a number would get; nothing is sent. Ends with 1 if there is none.
+    Card(Whom),
+    /// Read the sources now.
+    ///
+    /// Asks the running daemon, or does it itself if none runs.
+    Sync(What),
+    /// Show at a glance how everything does.
+    Status {
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
+    /// See and mend what waits to be sent.
+    #[command(subcommand)]
+    Outbox(Outbox),
+    /// Try Ringcard without anything: made-up contacts, a stand-in for Hipcall, and calls with their cards.
+    Demo(Demo),
+    /// Write the completions of a shell to standard output.
+    Completions { shell: clap_complete::Shell },
+    /// Write the man pages into a directory.
+    Man { directory: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Whom {
+    /// In any form that people type or networks send.
+    pub(super) number: String,
+    /// Look it up as for a call of this account; the first one is the default.
+    #[arg(long, value_name = "NAME")]
+    pub(super) account: Option<String>,
+    /// For a script.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct What {
+    /// One source; without it, all.
+    pub(super) source: Option<String>,
+    /// Read and count, and publish nothing.
+    #[arg(long, conflicts_with = "accept_removals")]
+    pub(super) dry_run: bool,
+    /// Publish although many contacts are gone from the source.
+    #[arg(long)]
+    pub(super) accept_removals: bool,
+    /// For a script.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Outbox {
+    /// Cards that wait or are parked, and what became of the latest calls.
+    List {
+        /// Those that are done with as well.
+        #[arg(long)]
+        all: bool,
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everything about one call's card.
+    Show {
+        call: String,
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a parked card again.
+    Retry {
+        #[arg(required_unless_present = "all")]
+        call: Option<String>,
+        /// All parked cards.
+        #[arg(long, conflicts_with = "call")]
+        all: bool,
+    },
+    /// Give up a card that waits or is parked.
+    Drop { call: String },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// End after the calls instead of staying up.
+    #[arg(long)]
+    once: bool,
+    /// Keep everything in this directory instead of a temporary one: configuration, contacts, secrets.
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+    /// Run only the stand-in for Hipcall, for a daemon that you start yourself.
+    #[arg(long, requires = "directory", conflicts_with = "once")]
+    stand_in_only: bool,
+    /// Where the stand-in listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+}
+
+impl From<Demo> for Options {
+    fn from(demo: Demo) -> Options {
+        let Demo { once, directory, stand_in_only, listen } = demo;
+        Options { once, directory, stand_in_only, listen }
+    }
+}

@@ -1,0 +1,69 @@
+//! `ringcard check`: everything that can be known before starting.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use nix::unistd::{AccessFlags, access};
+
+use super::terminal::{complain, say};
+use super::{Failure, load};
+use crate::config::Config;
+use crate::flow::office::Feed;
+use crate::flow::sync::{Memory, Order, sync};
+use crate::hipcall::Connector;
+use crate::store::replica::Shelf;
+use crate::system::chain;
+use crate::webhook::Identity;
+
+pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
+    let config = load(path)?;
+    say(&format!("{}: no problems", path.display()));
+    for account in &config.accounts {
+        let secrets = account.webhook_secrets.len();
+        say(&format!("account {}: token and {secrets} webhook secrets can be read", account.name));
+    }
+    let mut faults = Vec::new();
+    let mut note = |subject: &str, result: Result<String, String>| match result {
+        Ok(fine) => say(&format!("{subject}: {fine}")),
+        Err(fault) => faults.push(format!("{subject}: {fault}")),
+    };
+    note("certificate", certificate(&config));
+    note("hipcall", Connector::new(&config.trust).map(|_| "certificate authorities found".into()).map_err(|e| chain::of(&e)));
+    note("state directory", state_directory(&config));
+    for source in &config.sources {
+        note(&format!("source {}", source.name()), read(source));
+    }
+    for fault in &faults {
+        complain(fault);
+    }
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn certificate(config: &Config) -> Result<String, String> {
+    match &config.webhook.certificate {
+        None => Ok("none configured; a self-signed one is made at the first start".into()),
+        Some(files) => Identity::load(files.clone())
+            .map(|identity| format!("SHA-256 {}", identity.fingerprint()))
+            .map_err(|e| chain::of(&e)),
+    }
+}
+
+fn state_directory(config: &Config) -> Result<String, String> {
+    let directory = &config.state_directory;
+    // One that is not there yet is made in the nearest directory that is.
+    let there = directory.ancestors().find(|d| d.exists()).unwrap_or(Path::new("/"));
+    match access(there, AccessFlags::W_OK | AccessFlags::X_OK) {
+        Ok(()) => Ok(format!("{} can be written", directory.display())),
+        Err(e) => Err(format!("{} can't be written by this user: {e}", there.display())),
+    }
+}
+
+/// Reads the whole source and publishes nothing.
+fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
+    let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let (shelf, _) = Shelf::open(nowhere.path().into()).map_err(|e| chain::of(&e))?;
+    let feed = Feed { source: source.open().into(), shelf: shelf.into() };
+    let order = Order { dry_run: true, ..Order::default() };
+    let report = sync(&feed, &Memory::default(), order, &mut |_| {}).map_err(|e| chain::of(&e))?;
+    Ok(report.to_string())
+}

@@ -1,0 +1,125 @@
+//! `ringcard status`: at a glance, how everything does.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::terminal::{ago, say, say_json, table};
+use super::{Failure, load};
+use crate::status::{AccountStatus, SourceStatus, Status};
+use crate::system::control::{Request, ask};
+
+pub(super) async fn status(path: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let config = load(path)?;
+    let status: Status = ask(&config.control_socket(), &Request::Status, |_| {}).await?;
+    match json {
+        true => say_json(&status),
+        false => say(&show(&status)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(status: &Status) -> String {
+    let webhook = &status.webhook;
+    let mut parts = vec![format!(
+        "Ringcard {}, up {}, webhooks at {}",
+        status.version,
+        uptime(status.uptime_seconds),
+        webhook.addresses.join(" and "),
+    )];
+    if let Some(fingerprint) = &webhook.certificate_fingerprint {
+        parts.push(format!("certificate SHA-256 {fingerprint}"));
+    }
+    parts.push(String::new());
+    parts.push(accounts(status));
+    parts.push(String::new());
+    parts.push(sources(status));
+    parts.push(String::new());
+    let outbox = status.outbox;
+    parts.push(format!("outbox: {} waiting, {} parked", outbox.waiting, outbox.parked));
+    let unreadable: u64 = webhook.unreadable.values().sum();
+    if unreadable > 0 {
+        let kinds = webhook.unreadable.iter().map(|(why, n)| format!("{why} {n}"));
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        parts.push(format!("events that told of no call: {unreadable} ({kinds})"));
+    }
+    if webhook.turned_away > 0 {
+        parts.push(format!("requests with a wrong path: {}", webhook.turned_away));
+    }
+    parts.push(alarms(status));
+    parts.join("\n")
+}
+
+fn accounts(status: &Status) -> String {
+    let head = ["ACCOUNT", "LAST EVENT", "LAST CARD", "DELIVERED", "EXPIRED", "PARKED", "SKIPPED"];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    for (name, account) in &status.accounts {
+        let card = match account.last_card_ms {
+            Some(ms) => format!("{}, {ms:.0} ms", ago(account.last_card)),
+            None => ago(account.last_card),
+        };
+        rows.push(vec![
+            name.clone(),
+            ago(account.last_event),
+            card,
+            account.delivered.to_string(),
+            account.expired.to_string(),
+            account.parked.to_string(),
+            skipped(account),
+        ]);
+    }
+    table(&rows)
+}
+
+fn skipped(account: &AccountStatus) -> String {
+    let total: u64 = account.skipped.values().sum();
+    let reasons = account.skipped.iter().map(|(skip, n)| format!("{n} {}", skip.reason()));
+    match total {
+        0 => "0".into(),
+        _ => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
+    }
+}
+
+fn sources(status: &Status) -> String {
+    let head = ["SOURCE", "LAST GOOD SYNC", "CONTACTS", "NUMBERS", "ROWS REJECTED"];
+    let mut rows = vec![head.map(String::from).to_vec()];
+    for (name, source) in &status.sources {
+        rows.push(vec![
+            name.clone(),
+            ago(source.last_good),
+            source.contacts.to_string(),
+            source.numbers.to_string(),
+            rejected(source),
+        ]);
+    }
+    table(&rows)
+}
+
+fn rejected(source: &SourceStatus) -> String {
+    let Some(rejects) = &source.rejects else { return "-".into() };
+    let reasons =
+        rejects.rows.iter().map(|(reason, tally)| format!("{} {}", tally.count, reason.words()));
+    match rejects.rows_rejected() {
+        0 => "0".into(),
+        total => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
+    }
+}
+
+fn alarms(status: &Status) -> String {
+    if status.alarms.is_empty() {
+        return "alarms: none".into();
+    }
+    let lines = status.alarms.iter().map(|alarm| {
+        let (subject, since) = (&alarm.subject, ago(Some(alarm.since)));
+        format!("ALARM {subject} (since {since}): {}\n  what to do: {}", alarm.what, alarm.advice)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn uptime(seconds: u64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        ..7_200 => format!("{} min", seconds / 60),
+        ..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,83 @@
+//! `ringcard sync`: the sources are read now, with progress for whoever watches.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::arguments::What;
+use super::terminal::{progress, say, say_json};
+use super::{Failure, load};
+use crate::config::Config;
+use crate::flow::office::{Feed, Office};
+use crate::flow::sync::{self as flow, Memory, Order, Report};
+use crate::source::csv::Progress;
+use crate::store::StateLock;
+use crate::system::chain;
+use crate::system::control::{ControlError, Request, ask};
+
+pub(super) async fn sync(path: &Path, what: What) -> Result<ExitCode, Failure> {
+    let config = load(path)?;
+    let (json, start) = (what.json, Instant::now());
+    let result = read(config, what, start).await;
+    progress("");
+    let reports = result?;
+    match json {
+        true => say_json(&reports),
+        false => reports.iter().for_each(|report| say(&report.to_string())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn read(config: Config, what: What, start: Instant) -> Result<Vec<Report>, Failure> {
+    let order = Order { accept_removals: what.accept_removals, dry_run: what.dry_run };
+    if !order.dry_run {
+        let request =
+            Request::Sync { source: what.source.clone(), accept_removals: order.accept_removals };
+        let seen = |value: Value| show_progress(&value, start);
+        match ask(&config.control_socket(), &request, seen).await {
+            Err(ControlError::NotRunning { .. }) => {}
+            answer => return Ok(answer?),
+        }
+    }
+    // Nobody else may write; a dry run writes nothing.
+    let lock = (!order.dry_run).then(|| StateLock::take(&config.state_directory));
+    let _lock = lock.transpose().map_err(|e| Failure::other(&e))?;
+    let source = what.source;
+    let known: Vec<String> = config.sources.iter().map(|s| s.name().to_owned()).collect();
+    let (office, _) = Office::open(config, None).map_err(|e| Failure::other(&e))?;
+    let wanted = |feed: &&Feed| source.as_deref().is_none_or(|name| name == feed.source.name());
+    let feeds: Vec<&Feed> = office.feeds.iter().filter(wanted).collect();
+    if feeds.is_empty() {
+        let name = source.unwrap_or_default();
+        let known = known.join(", ");
+        return Err(Failure::Other(format!("there is no source {name}; there are: {known}")));
+    }
+    let (mut reports, mut failures) = (Vec::new(), Vec::new());
+    for feed in feeds {
+        let name = feed.source.name();
+        let mut seen = |p: Progress| show_progress(&value(name, p), start);
+        match flow::sync(feed, &Memory::default(), order, &mut seen) {
+            Ok(report) => reports.push(report),
+            Err(e) => failures.push(format!("{name}: {}", chain::of(&e))),
+        }
+    }
+    match failures.is_empty() {
+        true => Ok(reports),
+        false => Err(Failure::Other(failures.join("\n"))),
+    }
+}
+
+fn value(name: &str, p: Progress) -> Value {
+    serde_json::json!({ "source": name, "rows": p.rows, "bytes": p.bytes_read, "of": p.bytes_total })
+}
+
+fn show_progress(value: &Value, start: Instant) {
+    let number = |key: &str| value[key].as_u64().unwrap_or(0);
+    let (rows, bytes, of) = (number("rows"), number("bytes"), number("of"));
+    let rate = rows as f64 / start.elapsed().as_secs_f64().max(0.001);
+    let share = (bytes * 100).checked_div(of).map(|p| format!(", {p} %")).unwrap_or_default();
+    let name = value["source"].as_str().unwrap_or_default();
+    progress(&format!("{name}: {rows} rows, {rate:.0} rows/s{share}"));
+}
