@@ -6,7 +6,7 @@
 pub mod export;
 pub mod hipcall;
 pub mod identity;
+pub mod office;
 pub mod panel;
 pub mod screen;
-pub mod office;
 pub mod show;

@@ -130,7 +130,17 @@ pub(super) struct Demo {
 
 impl From<Demo> for Options {
     fn from(demo: Demo) -> Options {
-        let Demo { once, directory, stand_in_only, listen } = demo;
-        Options { once, directory, stand_in_only, listen }
+        let Demo {
+            once,
+            directory,
+            stand_in_only,
+            listen,
+        } = demo;
+        Options {
+            once,
+            directory,
+            stand_in_only,
+            listen,
+        }
     }
 }

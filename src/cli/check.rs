@@ -20,7 +20,10 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     say(&format!("{}: no problems", path.display()));
     for account in &config.accounts {
         let secrets = account.webhook_secrets.len();
-        say(&format!("account {}: token and {secrets} webhook secrets can be read", account.name));
+        say(&format!(
+            "account {}: token and {secrets} webhook secrets can be read",
+            account.name
+        ));
     }
     let mut faults = Vec::new();
     let mut note = |subject: &str, result: Result<String, String>| match result {
@@ -28,7 +31,12 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
         Err(fault) => faults.push(format!("{subject}: {fault}")),
     };
     note("certificate", certificate(&config));
-    note("hipcall", Connector::new(&config.trust).map(|_| "certificate authorities found".into()).map_err(|e| chain::of(&e)));
+    note(
+        "hipcall",
+        Connector::new(&config.trust)
+            .map(|_| "certificate authorities found".into())
+            .map_err(|e| chain::of(&e)),
+    );
     note("state directory", state_directory(&config));
     for source in &config.sources {
         note(&format!("source {}", source.name()), read(source));
@@ -36,7 +44,11 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     for fault in &faults {
         complain(fault);
     }
-    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn certificate(config: &Config) -> Result<String, String> {
@@ -51,10 +63,16 @@ fn certificate(config: &Config) -> Result<String, String> {
 fn state_directory(config: &Config) -> Result<String, String> {
     let directory = &config.state_directory;
     // One that is not there yet is made in the nearest directory that is.
-    let there = directory.ancestors().find(|d| d.exists()).unwrap_or(Path::new("/"));
+    let there = directory
+        .ancestors()
+        .find(|d| d.exists())
+        .unwrap_or(Path::new("/"));
     match access(there, AccessFlags::W_OK | AccessFlags::X_OK) {
         Ok(()) => Ok(format!("{} can be written", directory.display())),
-        Err(e) => Err(format!("{} can't be written by this user: {e}", there.display())),
+        Err(e) => Err(format!(
+            "{} can't be written by this user: {e}",
+            there.display()
+        )),
     }
 }
 
@@ -62,8 +80,14 @@ fn state_directory(config: &Config) -> Result<String, String> {
 fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
     let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
     let (shelf, _) = Shelf::open(nowhere.path().into()).map_err(|e| chain::of(&e))?;
-    let feed = Feed { source: source.open().into(), shelf: shelf.into() };
-    let order = Order { dry_run: true, ..Order::default() };
+    let feed = Feed {
+        source: source.open().into(),
+        shelf: shelf.into(),
+    };
+    let order = Order {
+        dry_run: true,
+        ..Order::default()
+    };
     let report = sync(&feed, &Memory::default(), order, &mut |_| {}).map_err(|e| chain::of(&e))?;
     Ok(report.to_string())
 }

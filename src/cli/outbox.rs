@@ -30,9 +30,13 @@ pub(super) async fn outbox(path: &Path, what: Outbox) -> Result<ExitCode, Failur
             }
         }
         Outbox::Retry { call, .. } => {
-            let request = Request::OutboxRetry { call: call.unwrap_or_else(|| "*".into()) };
+            let request = Request::OutboxRetry {
+                call: call.unwrap_or_else(|| "*".into()),
+            };
             let count: usize = ask(&socket, &request, |_| {}).await?;
-            say(&format!("{count} parked cards are being sent again; see: ringcard outbox list"));
+            say(&format!(
+                "{count} parked cards are being sent again; see: ringcard outbox list"
+            ));
         }
         Outbox::Drop { call } => {
             let request = Request::OutboxDrop { call: call.clone() };
@@ -71,7 +75,12 @@ fn show(entry: &Entry) -> String {
         format!("accepted {}", ago(Some(entry.deadline.accepted().wall))),
         format!("tries    {}", entry.attempts),
     ];
-    lines.extend(entry.reason.as_ref().map(|reason| format!("reason   {reason}")));
+    lines.extend(
+        entry
+            .reason
+            .as_ref()
+            .map(|reason| format!("reason   {reason}")),
+    );
     lines.push(match &entry.card {
         Some(card) => draw_card(card, "", Surface::of(is_terminal())),
         None => "the card itself is not kept once the call is done with".into(),

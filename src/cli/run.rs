@@ -15,8 +15,10 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
         error!(event_id = "config-refused", "not started: {e}");
     })?;
     let listen = |kind| signal(kind).map_err(|e| Failure::other(&e));
-    let (mut terminate, mut interrupt) =
-        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
     let mut hangup = listen(SignalKind::hangup())?;
     let daemon = Daemon::start(config, Some(path.to_owned())).await?;
     let stop = async {
@@ -25,7 +27,10 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
             () = received(&mut interrupt) => {}
         }
     };
-    daemon.run(stop, async || received(&mut hangup).await).await.map_err(Failure::Other)?;
+    daemon
+        .run(stop, async || received(&mut hangup).await)
+        .await
+        .map_err(Failure::Other)?;
     Ok(ExitCode::SUCCESS)
 }
 

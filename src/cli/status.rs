@@ -35,22 +35,41 @@ fn show(status: &Status) -> String {
     parts.push(sources(status));
     parts.push(String::new());
     let outbox = status.outbox;
-    parts.push(format!("outbox: {} waiting, {} parked", outbox.waiting, outbox.parked));
+    parts.push(format!(
+        "outbox: {} waiting, {} parked",
+        outbox.waiting, outbox.parked
+    ));
     let unreadable: u64 = webhook.unreadable.values().sum();
     if unreadable > 0 {
-        let kinds = webhook.unreadable.iter().map(|(why, n)| format!("{why} {n}"));
+        let kinds = webhook
+            .unreadable
+            .iter()
+            .map(|(why, n)| format!("{why} {n}"));
         let kinds = kinds.collect::<Vec<_>>().join(", ");
-        parts.push(format!("events that told of no call: {unreadable} ({kinds})"));
+        parts.push(format!(
+            "events that told of no call: {unreadable} ({kinds})"
+        ));
     }
     if webhook.turned_away > 0 {
-        parts.push(format!("requests with a wrong path: {}", webhook.turned_away));
+        parts.push(format!(
+            "requests with a wrong path: {}",
+            webhook.turned_away
+        ));
     }
     parts.push(alarms(status));
     parts.join("\n")
 }
 
 fn accounts(status: &Status) -> String {
-    let head = ["ACCOUNT", "LAST EVENT", "LAST CARD", "DELIVERED", "EXPIRED", "PARKED", "SKIPPED"];
+    let head = [
+        "ACCOUNT",
+        "LAST EVENT",
+        "LAST CARD",
+        "DELIVERED",
+        "EXPIRED",
+        "PARKED",
+        "SKIPPED",
+    ];
     let mut rows = vec![head.map(String::from).to_vec()];
     for (name, account) in &status.accounts {
         let card = match account.last_card_ms {
@@ -72,7 +91,10 @@ fn accounts(status: &Status) -> String {
 
 fn skipped(account: &AccountStatus) -> String {
     let total: u64 = account.skipped.values().sum();
-    let reasons = account.skipped.iter().map(|(skip, n)| format!("{n} {}", skip.reason()));
+    let reasons = account
+        .skipped
+        .iter()
+        .map(|(skip, n)| format!("{n} {}", skip.reason()));
     match total {
         0 => "0".into(),
         _ => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
@@ -80,7 +102,13 @@ fn skipped(account: &AccountStatus) -> String {
 }
 
 fn sources(status: &Status) -> String {
-    let head = ["SOURCE", "LAST GOOD SYNC", "CONTACTS", "NUMBERS", "ROWS REJECTED"];
+    let head = [
+        "SOURCE",
+        "LAST GOOD SYNC",
+        "CONTACTS",
+        "NUMBERS",
+        "ROWS REJECTED",
+    ];
     let mut rows = vec![head.map(String::from).to_vec()];
     for (name, source) in &status.sources {
         rows.push(vec![
@@ -95,9 +123,13 @@ fn sources(status: &Status) -> String {
 }
 
 fn rejected(source: &SourceStatus) -> String {
-    let Some(rejects) = &source.rejects else { return "-".into() };
-    let reasons =
-        rejects.rows.iter().map(|(reason, tally)| format!("{} {}", tally.count, reason.words()));
+    let Some(rejects) = &source.rejects else {
+        return "-".into();
+    };
+    let reasons = rejects
+        .rows
+        .iter()
+        .map(|(reason, tally)| format!("{} {}", tally.count, reason.words()));
     match rejects.rows_rejected() {
         0 => "0".into(),
         total => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
@@ -110,7 +142,10 @@ fn alarms(status: &Status) -> String {
     }
     let lines = status.alarms.iter().map(|alarm| {
         let (subject, since) = (&alarm.subject, ago(Some(alarm.since)));
-        format!("ALARM {subject} (since {since}): {}\n  what to do: {}", alarm.what, alarm.advice)
+        format!(
+            "ALARM {subject} (since {since}): {}\n  what to do: {}",
+            alarm.what, alarm.advice
+        )
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -31,10 +31,15 @@ pub(super) async fn sync(path: &Path, what: What) -> Result<ExitCode, Failure> {
 }
 
 async fn read(config: Config, what: What, start: Instant) -> Result<Vec<Report>, Failure> {
-    let order = Order { accept_removals: what.accept_removals, dry_run: what.dry_run };
+    let order = Order {
+        accept_removals: what.accept_removals,
+        dry_run: what.dry_run,
+    };
     if !order.dry_run {
-        let request =
-            Request::Sync { source: what.source.clone(), accept_removals: order.accept_removals };
+        let request = Request::Sync {
+            source: what.source.clone(),
+            accept_removals: order.accept_removals,
+        };
         let seen = |value: Value| show_progress(&value, start);
         match ask(&config.control_socket(), &request, seen).await {
             Err(ControlError::NotRunning { .. }) => {}
@@ -47,12 +52,18 @@ async fn read(config: Config, what: What, start: Instant) -> Result<Vec<Report>,
     let source = what.source;
     let known: Vec<String> = config.sources.iter().map(|s| s.name().to_owned()).collect();
     let (office, _) = Office::open(config, None).map_err(|e| Failure::other(&e))?;
-    let wanted = |feed: &&Feed| source.as_deref().is_none_or(|name| name == feed.source.name());
+    let wanted = |feed: &&Feed| {
+        source
+            .as_deref()
+            .is_none_or(|name| name == feed.source.name())
+    };
     let feeds: Vec<&Feed> = office.feeds.iter().filter(wanted).collect();
     if feeds.is_empty() {
         let name = source.unwrap_or_default();
         let known = known.join(", ");
-        return Err(Failure::Other(format!("there is no source {name}; there are: {known}")));
+        return Err(Failure::Other(format!(
+            "there is no source {name}; there are: {known}"
+        )));
     }
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
     for feed in feeds {
@@ -77,7 +88,10 @@ fn show_progress(value: &Value, start: Instant) {
     let number = |key: &str| value[key].as_u64().unwrap_or(0);
     let (rows, bytes, of) = (number("rows"), number("bytes"), number("of"));
     let rate = rows as f64 / start.elapsed().as_secs_f64().max(0.001);
-    let share = (bytes * 100).checked_div(of).map(|p| format!(", {p} %")).unwrap_or_default();
+    let share = (bytes * 100)
+        .checked_div(of)
+        .map(|p| format!(", {p} %"))
+        .unwrap_or_default();
     let name = value["source"].as_str().unwrap_or_default();
     progress(&format!("{name}: {rows} rows, {rate:.0} rows/s{share}"));
 }

@@ -30,7 +30,9 @@ pub(super) fn is_terminal() -> bool {
 
 /// `12 s ago`, `3 min ago`, `5 h ago`, `9 days ago`.
 pub(super) fn ago(then: Option<Timestamp>) -> String {
-    let Some(then) = then else { return "never".into() };
+    let Some(then) = then else {
+        return "never".into();
+    };
     let seconds = Timestamp::now().duration_since(then).as_secs();
     match seconds {
         ..0 => "in the future (wrong clock?)".into(),
@@ -46,11 +48,18 @@ pub(super) fn ago(then: Option<Timestamp>) -> String {
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| {
-        rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .filter_map(|r| r.get(c))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:w$}", w = *w));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, w)| format!("{cell:w$}", w = *w));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -37,12 +37,17 @@ pub(super) async fn card(path: &Path, whom: Whom) -> Result<ExitCode, Failure> {
 async fn explain(path: &Path, whom: Whom) -> Result<Explanation, Failure> {
     let config = load(path)?;
     let (number, account) = (whom.number, whom.account);
-    let request = Request::Lookup { number: number.clone(), account: account.clone() };
+    let request = Request::Lookup {
+        number: number.clone(),
+        account: account.clone(),
+    };
     match ask(&config.control_socket(), &request, |_| {}).await {
         Err(ControlError::NotRunning { .. }) => {}
         answer => return Ok(answer?),
     }
-    explain_offline(config, &number, account.as_deref()).await.map_err(Failure::Other)
+    explain_offline(config, &number, account.as_deref())
+        .await
+        .map_err(Failure::Other)
 }
 
 fn told(explanation: &Explanation) -> String {
@@ -53,9 +58,17 @@ fn told(explanation: &Explanation) -> String {
     let mut lines = vec![
         format!("number   {number}"),
         format!("rule     {}", explanation.rule.as_deref().unwrap_or("-")),
-        format!("source   {source}, read from what was written {}", ago(explanation.as_of)),
+        format!(
+            "source   {source}, read from what was written {}",
+            ago(explanation.as_of)
+        ),
     ];
-    lines.extend(explanation.record.as_ref().map(|record| format!("record   {record}")));
+    lines.extend(
+        explanation
+            .record
+            .as_ref()
+            .map(|record| format!("record   {record}")),
+    );
     lines.push(match &explanation.card {
         Some(card) => draw_card(card, "", Surface::of(is_terminal())),
         None => format!("no card  {}", reason(explanation)),
@@ -64,9 +77,16 @@ fn told(explanation: &Explanation) -> String {
 }
 
 fn reason(explanation: &Explanation) -> &str {
-    explanation.reason.as_deref().unwrap_or("no reason is known")
+    explanation
+        .reason
+        .as_deref()
+        .unwrap_or("no reason is known")
 }
 
 fn code(found: bool) -> ExitCode {
-    if found { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOBODY) }
+    if found {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_NOBODY)
+    }
 }

@@ -19,8 +19,8 @@ use crate::flow::office::{Account, Flow, Office};
 use crate::flow::sync::{Order, Report};
 use crate::source::csv::Progress;
 use crate::store::outbox::{Entry, Outbox, OutboxError, Phase};
-use crate::system::{chain, clock};
 use crate::system::control::{Answers, Request};
+use crate::system::{chain, clock};
 use crate::tasks::Tasks;
 
 /// What `ringcard lookup` and `ringcard card` show.

@@ -27,8 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Calls that can be placed by hand; the stand-in knows no others, as the real Hipcall would not.
 const BY_HAND: usize = 100;
 /// The calls of the recorded events.
-const RECORDED: [&str; 2] =
-    ["2f4c1c1e-7d0b-4c55-9a53-5b9e6f0c7a10", "9b8a60d3-02c5-4a5e-8f2e-1c0d7f9d4e21"];
+const RECORDED: [&str; 2] = [
+    "2f4c1c1e-7d0b-4c55-9a53-5b9e6f0c7a10",
+    "9b8a60d3-02c5-4a5e-8f2e-1c0d7f9d4e21",
+];
 const OFFICE_NUMBER: &str = "+908505550100";
 const AGENT: i64 = 1121;
 
@@ -44,7 +46,11 @@ type Failed = Box<dyn Error + Send + Sync>;
 pub async fn demo(options: Options) -> Result<(), Failed> {
     let temporary = match &options.directory {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("ringcard-demo-").tempdir()?),
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("ringcard-demo-")
+                .tempdir()?,
+        ),
     };
     let directory = match (&options.directory, &temporary) {
         (Some(directory), _) => std::path::absolute(directory)?,
@@ -62,8 +68,16 @@ pub async fn demo(options: Options) -> Result<(), Failed> {
     })
     .await?;
     let by_hand: Vec<String> = (1..=BY_HAND).map(|i| format!("by-hand-{i}")).collect();
-    by_hand.iter().map(String::as_str).chain(RECORDED).for_each(|call| hipcall.ring(call));
-    let stage = Stage { hipcall, surface: Surface::of(stdout().is_terminal()), by_hand };
+    by_hand
+        .iter()
+        .map(String::as_str)
+        .chain(RECORDED)
+        .for_each(|call| hipcall.ring(call));
+    let stage = Stage {
+        hipcall,
+        surface: Surface::of(stdout().is_terminal()),
+        by_hand,
+    };
     match options.stand_in_only {
         true => stage.alone(&office).await,
         false => stage.play(&office, options.once).await,
@@ -81,9 +95,17 @@ impl Stage {
     async fn alone(self, office: &Office) -> Result<(), Failed> {
         office.configure(&self.hipcall.node_url(), "127.0.0.1:8443")?;
         let (directory, config) = (office.directory.display(), office.config_path());
-        say(&format!("A stand-in for Hipcall listens at {}.", self.hipcall.node_url()));
-        say(&format!("Contacts, secrets and a configuration for it are in {directory}."));
-        say(&format!("Run Ringcard on them:  ringcard run --config {}", config.display()));
+        say(&format!(
+            "A stand-in for Hipcall listens at {}.",
+            self.hipcall.node_url()
+        ));
+        say(&format!(
+            "Contacts, secrets and a configuration for it are in {directory}."
+        ));
+        say(&format!(
+            "Run Ringcard on them:  ringcard run --config {}",
+            config.display()
+        ));
         say("Place a call:");
         say(&curl(office, "localhost:8443"));
         self.watch(None).await
@@ -96,12 +118,26 @@ impl Stage {
         let control = config.control_socket();
         let daemon = Daemon::start(config, None).await?;
         let ready = begun.elapsed();
-        let port = daemon.addresses().first().ok_or("the daemon has no address")?.port();
+        let port = daemon
+            .addresses()
+            .first()
+            .ok_or("the daemon has no address")?
+            .port();
         // By name: the certificate that the daemon made for itself is for this name.
         let host = format!("localhost:{port}");
-        let reports: Vec<Report> =
-            ask(&control, &Request::Sync { source: None, accept_removals: false }, |_| {}).await?;
-        say(&format!("Ringcard was ready after {:.1} ms, at https://{host}", ms(ready)));
+        let reports: Vec<Report> = ask(
+            &control,
+            &Request::Sync {
+                source: None,
+                accept_removals: false,
+            },
+            |_| {},
+        )
+        .await?;
+        say(&format!(
+            "Ringcard was ready after {:.1} ms, at https://{host}",
+            ms(ready)
+        ));
         for report in reports {
             say(&first_load(&daemon, report).to_string());
         }
@@ -113,7 +149,9 @@ impl Stage {
             self.scene(&panel, &daemon, scene).await;
         }
         if !once {
-            say("Ringcard stays up. Place a call yourself (each by-hand-1 to by-hand-100 is one call):");
+            say(
+                "Ringcard stays up. Place a call yourself (each by-hand-1 to by-hand-100 is one call):",
+            );
             say(&curl(office, &host));
             say("Ctrl-C ends.");
             self.watch(Some(&daemon)).await?;
@@ -140,7 +178,7 @@ impl Stage {
         let before = skipped(daemon);
         let sent = Instant::now();
         let answer = panel.send(&event).await;
-        let customer = scene.customer.unwrap_or("withheld");
+        let customer = scene.customer.unwrap_or_default();
         say(scene.title);
         if let Some(skip) = new_skip(&before, &skipped(daemon)) {
             let line = caption(scene.direction, customer, None, self.surface);
@@ -153,7 +191,9 @@ impl Stage {
             say("  no card came\n");
         }
         if !matches!(answer, Sent::Answered { status: 200, .. }) {
-            say(&format!("  the webhook was not answered with 200: {answer:?}\n"));
+            say(&format!(
+                "  the webhook was not answered with 200: {answer:?}\n"
+            ));
         }
     }
 
@@ -213,17 +253,27 @@ const SCENES: &[Scene] = &[
         direction: Direction::Inbound,
         customer: Some("+905325559999"),
     },
-    Scene { title: "Somebody calls who hides the number.", direction: Direction::Inbound, customer: None },
+    Scene {
+        title: "Somebody calls who hides the number.",
+        direction: Direction::Inbound,
+        customer: None,
+    },
 ];
 
 fn skipped(daemon: &Daemon) -> BTreeMap<Skip, u64> {
     let flow = daemon.flow();
     let status = flow.board.show(flow.outbox.counts());
-    status.accounts.into_values().flat_map(|a| a.skipped).collect()
+    status
+        .accounts
+        .into_values()
+        .flat_map(|a| a.skipped)
+        .collect()
 }
 
 fn new_skip(before: &BTreeMap<Skip, u64>, now: &BTreeMap<Skip, u64>) -> Option<Skip> {
-    now.iter().find(|(skip, n)| before.get(skip) < Some(n)).map(|(skip, _)| *skip)
+    now.iter()
+        .find(|(skip, n)| before.get(skip) < Some(n))
+        .map(|(skip, _)| *skip)
 }
 
 /// What the load at the start did; the sync that was asked for came after it and found nothing to do.

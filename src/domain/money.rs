@@ -76,6 +76,8 @@ pub enum DecimalSign {
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
+    /// Written as text, digit for digit, in every file.
+    #[serde(with = "rust_decimal::serde::str")]
     pub amount: Decimal,
     pub currency: Currency,
 }

@@ -11,6 +11,7 @@ use crate::domain::contact::Contact;
 use crate::domain::matching::{Rung, choose};
 use crate::domain::phone::PhoneNumber;
 use crate::store::replica::ReplicaError;
+use crate::system::chain;
 use crate::tasks::Tasks;
 
 /// Whom a number belongs to, and how we know.
@@ -53,7 +54,7 @@ pub async fn find(
                 // Somebody has this number, but who can't be told: no other source knows better.
                 Ok(Some(Err(Skip::SharedNumber))) => verdict = Skip::SharedNumber,
                 Ok(_) => continue,
-                Err(e) => failed(feed.source.name(), &e.to_string()),
+                Err(e) => failed(feed.source.name(), &chain::of(&e)),
             }
             if verdict == Skip::SharedNumber {
                 break;

@@ -67,8 +67,18 @@ impl fmt::Display for Report {
             Outcome::Unchanged => "unchanged since the last load",
             Outcome::DryRun => "would be published (dry run)",
         };
-        let Report { source, contacts, numbers, rows, seconds, .. } = self;
-        write!(f, "{source}: {contacts} contacts with {numbers} numbers {what}, {seconds:.2} s")?;
+        let Report {
+            source,
+            contacts,
+            numbers,
+            rows,
+            seconds,
+            ..
+        } = self;
+        write!(
+            f,
+            "{source}: {contacts} contacts with {numbers} numbers {what}, {seconds:.2} s"
+        )?;
         if self.outcome != Outcome::Unchanged {
             let rejected = self.rejects.rows_rejected();
             write!(f, "\n  {rows} rows read, {rejected} rejected")?;

@@ -212,6 +212,7 @@ impl Drop for Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::{DecimalSign, Money};
     use crate::domain::phone::{PhoneNumber, Region};
 
     fn number(text: &str) -> PhoneNumber {
@@ -274,6 +275,27 @@ mod tests {
         assert_eq!(names(&shelf, "+905325550101"), ["Ayşe"]);
         assert_eq!(names(&shelf, "+902125550100"), ["Ayşe", "Can"]);
         assert!(names(&shelf, "+905325550199").is_empty());
+    }
+
+    #[test]
+    fn a_contact_comes_back_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = shelf(dir.path());
+        let whole = Contact {
+            key: Some("120.01".into()),
+            company: Some("Yılmaz Gıda".into()),
+            balance: Money::parse("-4250.10 TRY", DecimalSign::Point, None).ok(),
+            fields: [("city".into(), "İzmir".into())].into(),
+            ..contact("Ayşe", &["0532 555 01 01"])
+        };
+        assert!(whole.balance.is_some());
+        publish(&shelf, std::slice::from_ref(&whole));
+        let found = shelf
+            .current()
+            .unwrap()
+            .lookup(number("05325550101"))
+            .unwrap();
+        assert_eq!(found, [whole]);
     }
 
     #[test]
