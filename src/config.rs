@@ -147,9 +147,7 @@ fn systemd_directory(variable: &str, otherwise: &str) -> PathBuf {
 }
 
 fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
-    let Some(section) = root.required_section("webhook") else {
-        return None;
-    };
+    let section = root.required_section("webhook")?;
     let mut listen = Vec::new();
     let address = |text: &str| text.parse::<SocketAddr>().ok();
     let tls = "an address and a port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";

@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod deliver;
+mod guard;
 pub mod lookup;
 pub mod office;
 pub mod report;

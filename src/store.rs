@@ -7,6 +7,7 @@
 //! Architecture Invariant: redb has one writer per file, so a load never shares a file with the outbox,
 //! and nothing outside this module knows that redb exists.
 
+mod entry;
 pub mod load;
 pub mod outbox;
 pub mod replica;

@@ -18,14 +18,14 @@ const MAY_IMPORT: &str = "
     demo    -> daemon flow config webhook source store hipcall status tasks system domain
     daemon  -> flow config webhook source store hipcall status tasks system domain
     flow    -> config webhook source store hipcall status tasks system domain
+    status  -> source store domain
     config  -> webhook source store hipcall domain
-    webhook -> status tasks system domain
-    source  -> status tasks system domain
-    store   -> status tasks system domain
-    hipcall -> status tasks system domain
-    status  -> domain
-    tasks   -> domain
-    system  -> domain
+    webhook -> tasks domain
+    source  -> domain
+    store   -> domain
+    hipcall -> domain
+    system  -> tasks domain
+    tasks   ->
     domain  ->
 ";
 const INSTRUMENTS: [&str; 4] = ["webhook", "source", "store", "hipcall"];
@@ -50,7 +50,7 @@ const LINES: usize = 400;
 const FLOW_LINES: usize = 150;
 const MAIN_LINES: usize = 30;
 /// Files that were longer before the limit was held; they may shrink, not grow.
-const LONGER: &[(&str, usize)] = &[("src/domain/template.rs", 424)];
+const LONGER: &[(&str, usize)] = &[];
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -581,7 +581,7 @@ fn modules_import_only_what_the_table_allows() {
         src/flow/answer.rs: use crate::daemon;
         src/daemon.rs: use crate::demo;
         src/domain/card.rs: use crate::system::Clock;
-        src/status.rs: use crate::store;
+        src/status.rs: use crate::flow;
         src/config.rs: fn f() { crate::store::open() }
         src/config.rs: use crate::flow::Answer;
         src/main.rs: fn main() { ringcard::daemon::run() }

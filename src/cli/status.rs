@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::terminal::{ago, say, say_json, table};
+use super::terminal::{ago, say, say_json, span, table};
 use super::{Failure, load};
 use crate::status::{AccountStatus, SourceStatus, Status};
 use crate::system::control::{Request, ask};
@@ -23,7 +23,7 @@ fn show(status: &Status) -> String {
     let mut parts = vec![format!(
         "Ringcard {}, up {}, webhooks at {}",
         status.version,
-        uptime(status.uptime_seconds),
+        span(status.uptime_seconds),
         webhook.addresses.join(" and "),
     )];
     if let Some(fingerprint) = &webhook.certificate_fingerprint {
@@ -148,13 +148,4 @@ fn alarms(status: &Status) -> String {
         )
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-fn uptime(seconds: u64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        ..7_200 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }

@@ -33,14 +33,20 @@ pub(super) fn ago(then: Option<Timestamp>) -> String {
     let Some(then) = then else {
         return "never".into();
     };
-    let seconds = Timestamp::now().duration_since(then).as_secs();
+    match u64::try_from(Timestamp::now().duration_since(then).as_secs()) {
+        Err(_) => "in the future (wrong clock?)".into(),
+        Ok(0..=1) => "just now".into(),
+        Ok(seconds) => format!("{} ago", span(seconds)),
+    }
+}
+
+/// A time in the one unit that fits.
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
-        ..0 => "in the future (wrong clock?)".into(),
-        0..=1 => "just now".into(),
-        ..120 => format!("{seconds} s ago"),
-        ..7_200 => format!("{} min ago", seconds / 60),
-        ..172_800 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} days ago", seconds / 86_400),
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        172_800.. => format!("{} days", seconds / 86_400),
     }
 }
 

@@ -68,7 +68,11 @@ impl<'a> Document<'a> {
         }
         match errors.is_empty() {
             true => Ok(Document { table, notes }),
-            false => Err(notes.problems.into_inner()),
+            false => {
+                let mut problems = notes.problems.into_inner();
+                problems.0.sort_by_key(|p| p.line);
+                Err(problems)
+            }
         }
     }
 
@@ -376,8 +380,12 @@ mod tests {
     use super::*;
 
     fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
-        let result = Document::parse(text, Path::new("/etc/ringcard"))
-            .and_then(|d| d.root(|root| Some(read(root))));
+        let result = Document::parse(text, Path::new("/etc/ringcard")).and_then(|d| {
+            d.root(|root| {
+                read(root);
+                Some(())
+            })
+        });
         result
             .err()
             .unwrap_or_default()

@@ -6,17 +6,21 @@
 //! Guarantees: a row without text is left out, a card that would say nothing is none, and a template
 //! can't run away (its steps are counted).
 
+mod preset;
+
 use std::sync::Arc;
 
 use minijinja::value::{Object, Value};
 use minijinja::{Environment, Error, UndefinedBehavior, context};
 use rust_decimal::Decimal;
 
-use super::call::{Call, CallId, Direction, RawNumber};
+use super::call::Call;
 use super::card::{Card, ROWS, Row, app_link, one_line, web_link};
 use super::contact::Contact;
-use super::money::{Currency, Locale, Money};
+use super::money::{Locale, Money};
 use super::phone::PhoneNumber;
+pub use preset::{default_rows, default_unknown_rows};
+use preset::{sample_call, sample_contact, sample_number};
 
 /// Template steps per text; the default card's longest takes about ten.
 const FUEL: u64 = 10_000;
@@ -331,97 +335,6 @@ fn compare(
     Ok(amount.is_some_and(|amount| holds(&amount, &than)))
 }
 
-/// The card shown when none is configured: name, company and balance under a title.
-pub fn default_rows(locale: Locale) -> Vec<RowTemplate> {
-    let [title, name, company, balance, ..] = words(locale);
-    vec![
-        RowTemplate::new(RowKind::Title, None, title),
-        RowTemplate::new(RowKind::ShortText, Some(name), "{{ contact.name }}"),
-        RowTemplate::new(RowKind::ShortText, Some(company), "{{ contact.company }}"),
-        RowTemplate::new(RowKind::ShortText, Some(balance), "{{ contact.balance }}"),
-    ]
-}
-
-/// The minimal card for an unknown caller, when one is wanted.
-pub fn default_unknown_rows(locale: Locale) -> Vec<RowTemplate> {
-    let [.., number, unknown] = words(locale);
-    vec![
-        RowTemplate::new(RowKind::Title, None, unknown),
-        RowTemplate::new(RowKind::ShortText, Some(number), "{{ call.number }}"),
-    ]
-}
-
-fn words(locale: Locale) -> [&'static str; 6] {
-    match locale {
-        Locale::English => [
-            "Customer",
-            "Name",
-            "Company",
-            "Balance",
-            "Number",
-            "Unknown caller",
-        ],
-        Locale::Turkish => [
-            "Müşteri",
-            "Ad",
-            "Firma",
-            "Bakiye",
-            "Numara",
-            "Kayıtsız numara",
-        ],
-        Locale::German => [
-            "Kunde",
-            "Name",
-            "Firma",
-            "Saldo",
-            "Nummer",
-            "Unbekannter Anrufer",
-        ],
-        Locale::French => [
-            "Client",
-            "Nom",
-            "Société",
-            "Solde",
-            "Numéro",
-            "Appelant inconnu",
-        ],
-        Locale::Dutch => [
-            "Klant",
-            "Naam",
-            "Bedrijf",
-            "Saldo",
-            "Nummer",
-            "Onbekende beller",
-        ],
-    }
-}
-
-fn sample_call() -> Call {
-    Call {
-        id: CallId::try_from("sample".to_owned()).unwrap_or_else(|_| unreachable!("a valid id")),
-        direction: Direction::Inbound,
-        customer: RawNumber("+905325550101".into()),
-        line: RawNumber("+908505550100".into()),
-        user_id: Some(1),
-        started_at: None,
-    }
-}
-
-fn sample_contact() -> Contact {
-    let amount = Decimal::new(425_000, 2);
-    Contact {
-        key: Some("1".into()),
-        name: Some("Name".into()),
-        company: Some("Company".into()),
-        balance: Currency::parse("TRY").map(|currency| Money { amount, currency }),
-        ..Contact::default()
-    }
-}
-
-fn sample_number() -> Option<PhoneNumber> {
-    PhoneNumber::parse("+905325550101", super::phone::Region::parse("TR")?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -542,7 +455,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_found_when_the_rows_are_read_all_at_once() {
-        let rows = vec![
+        let rows = [
             short("Name", "{{ contact.nmae }}"),
             short("City", "{{ contact.fields.town }}"),
             short("Open", "{% if contact.name %}"),

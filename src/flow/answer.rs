@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tracing::{debug, error, warn};
 
 use super::deliver::Delivery;
-use super::lookup::{self, Finding};
+use super::lookup::Finding;
 use super::office::{Account, Flow, Office};
 use crate::domain::call::{Call, Direction, Event, Skip};
 use crate::domain::card::Card;
@@ -81,21 +81,6 @@ impl Flow {
             _ = &mut delivered => {}
         }
         Ok(())
-    }
-
-    pub async fn find(&self, office: &Arc<Office>, number: PhoneNumber) -> Result<Finding, Skip> {
-        let board = self.board.clone();
-        let failed = move |source: &str, reason: &str| {
-            let subject = format!("source {source}");
-            let advice = "the next sync replaces the copy; see `ringcard sync`";
-            if board.raise(&subject, "its copy can't be read", advice) {
-                error!(
-                    event_id = "lookup-failed",
-                    source, reason, "a lookup failed"
-                );
-            }
-        };
-        lookup::find(office, number, &self.tasks, failed).await
     }
 
     fn skipped(&self, account: &str, call: &str, skip: Skip) {

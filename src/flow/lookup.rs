@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tracing::error;
 
-use super::office::{Feed, Office};
+use super::office::{Feed, Flow, Office};
 use crate::domain::call::Skip;
 use crate::domain::contact::Contact;
 use crate::domain::matching::{Rung, choose};
@@ -37,9 +38,26 @@ impl Finding {
     }
 }
 
+impl Flow {
+    pub async fn find(&self, office: &Arc<Office>, number: PhoneNumber) -> Result<Finding, Skip> {
+        let board = self.board.clone();
+        let failed = move |source: &str, reason: &str| {
+            let subject = format!("source {source}");
+            let advice = "the next sync replaces the copy; see `ringcard sync`";
+            if board.raise(&subject, "its copy can't be read", advice) {
+                error!(
+                    event_id = "lookup-failed",
+                    source, reason, "a lookup failed"
+                );
+            }
+        };
+        search(office, number, &self.tasks, failed).await
+    }
+}
+
 /// Whom a lookup asks on a thread that may wait for the disk. A copy that can't be read is passed over for
 /// the next source's, and told to `failed`.
-pub async fn find(
+async fn search(
     office: &Arc<Office>,
     number: PhoneNumber,
     tasks: &Tasks,

@@ -3,11 +3,12 @@
 //! A load is thrown away whole when anything about it is wrong, and the published copy goes on serving. The
 //! same content is not loaded twice: the disk is an SD card.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
+pub use super::guard::Memory;
+use super::guard::check;
 use super::office::Feed;
 pub use super::report::{Outcome, Report, SyncError};
 use crate::source::csv::{Progress, ReadReport};
@@ -16,24 +17,12 @@ use crate::source::file::Picked;
 use crate::source::reject::Rejects;
 use crate::store::load::{Load, LoadError};
 
-/// A load that would remove more than this share of the contacts, and more than `REMOVED_ROWS`, is held
-/// until a person accepts it: half a CRM deleted by mistake must not empty the office's screens.
-const REMOVED_SHARE: f64 = 0.1;
-const REMOVED_ROWS: u32 = 20;
-
 /// How a sync is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     pub accept_removals: bool,
     /// Read and count only.
     pub dry_run: bool,
-}
-
-/// What a feed remembers between syncs.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// The content that was held back, so that it is not loaded again only to be held again.
-    held: Mutex<Option<(String, u32, u32)>>,
 }
 
 /// One sync, on a thread that may wait for the disk.
@@ -120,68 +109,6 @@ fn report(feed: &Feed, outcome: Outcome, read: ReadReport, start: Instant) -> Re
         numbers: 0,
         rejects: read.rejects,
         seconds: start.elapsed().as_secs_f64(),
-    }
-}
-
-/// Refuses to publish what can only be a mistake.
-fn check(
-    feed: &Feed,
-    read: &ReadReport,
-    contacts: u32,
-    memory: &Memory,
-    order: Order,
-) -> Result<(), SyncError> {
-    let old = feed.shelf.current().map_or(0, |r| r.facts.contacts);
-    if contacts == 0 && !order.accept_removals {
-        let first = read.rejects.rows.values().flat_map(|t| &t.examples).next();
-        let first = first.map_or_else(
-            || "it has a header and nothing below".to_owned(),
-            |e| format!("line {}: {}", e.line, e.reason),
-        );
-        return Err(SyncError::NothingUsable {
-            rows: read.rows_read,
-            first,
-        });
-    }
-    let removed = old.saturating_sub(contacts);
-    let many = removed > REMOVED_ROWS && f64::from(removed) > f64::from(old) * REMOVED_SHARE;
-    if many && !order.accept_removals {
-        memory.hold(Some((read.digest.to_string(), removed, old)));
-        let name = feed.source.name().to_owned();
-        return Err(SyncError::Removals {
-            name,
-            removed,
-            of: old,
-        });
-    }
-    memory.hold(None);
-    Ok(())
-}
-
-impl Memory {
-    fn hold(&self, held: Option<(String, u32, u32)>) {
-        *self
-            .held
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = held;
-    }
-
-    fn refuse_held(&self, feed: &Feed, digest: &str, order: Order) -> Result<(), SyncError> {
-        let held = self
-            .held
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &*held {
-            Some((same, removed, of)) if same == digest && !order.accept_removals => {
-                let name = feed.source.name().to_owned();
-                Err(SyncError::Removals {
-                    name,
-                    removed: *removed,
-                    of: *of,
-                })
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
+use super::entry::shortened;
+pub use super::entry::{Entry, Halt, Key, Outcome, Phase, key};
 use super::writer::{Write, Writer};
 use crate::domain::call::{CallId, Skip};
 use crate::domain::card::Card;
@@ -26,92 +28,6 @@ pub const PARKED_CARDS: usize = 1_000;
 pub const FINISHED_CALLS: usize = 5_000;
 /// Changes on their way to the disk; past it the disk is the fault, and cards live in memory alone.
 const WRITE_QUEUE: usize = 4_096;
-/// Longest reason kept with a card, in characters.
-const REASON_CHARS: usize = 200;
-
-/// A call of an account: the account's name, a slash, the call's id.
-pub type Key = String;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    Waiting,
-    /// Refused in a way that only a person can mend.
-    Parked,
-    Settled,
-    Expired,
-    Dropped,
-}
-
-impl Phase {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Waiting => "waiting",
-            Phase::Parked => "parked",
-            Phase::Settled => "settled",
-            Phase::Expired => "expired",
-            Phase::Dropped => "dropped",
-        }
-    }
-
-    fn is_finished(self) -> bool {
-        matches!(self, Phase::Settled | Phase::Expired | Phase::Dropped)
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    pub account: String,
-    pub call: CallId,
-    pub phase: Phase,
-    pub attempts: u32,
-    pub deadline: Deadline,
-    /// What went wrong last, in the operator's words; never a part of the card.
-    pub reason: Option<String>,
-    /// Gone once the call is done with: no personal data is kept longer than it serves.
-    pub card: Option<Card>,
-    /// Grows with every entry that is parked or finished: the oldest goes first.
-    turn: u64,
-}
-
-impl Entry {
-    pub fn new(account: &str, call: CallId, card: Card, deadline: Deadline) -> Entry {
-        Entry {
-            account: account.into(),
-            call,
-            phase: Phase::Waiting,
-            attempts: 0,
-            deadline,
-            reason: None,
-            card: Some(card),
-            turn: 0,
-        }
-    }
-
-    pub fn key(&self) -> Key {
-        key(&self.account, &self.call)
-    }
-}
-
-pub fn key(account: &str, call: &CallId) -> Key {
-    format!("{account}/{call}")
-}
-
-/// Why a waiting card need not be sent any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Halt {
-    CallEnded,
-    DroppedByHand,
-}
-
-/// How a card's waiting ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Settled,
-    Expired(String),
-    Parked(String),
-    Dropped(String),
-}
 
 /// A card in the outbox, to be delivered.
 pub struct Accepted {
@@ -218,7 +134,7 @@ impl Outbox {
     pub fn attempted(&self, key: &Key, reason: &str) {
         if let Some(slot) = self.lock().slots.get_mut(key) {
             slot.entry.attempts += 1;
-            slot.entry.reason = Some(reason.chars().take(REASON_CHARS).collect());
+            slot.entry.reason = Some(shortened(reason));
             // Not written: a restart tries again at once, and the disk is spared a write for every try.
         }
     }
@@ -395,7 +311,7 @@ impl Index {
             phase,
             turn: self.turn,
             attempts: slot.entry.attempts + 1,
-            reason: reason.map(|r| r.chars().take(REASON_CHARS).collect()),
+            reason: reason.map(|r| shortened(r)),
             ..slot.entry
         };
         if phase.is_finished() {

@@ -232,7 +232,7 @@ mod tests {
         assert!(matches!(failed, Err(ControlError::Failed(reason)) if reason == "not now"));
         let mut stream = UnixStream::connect(&path).await.unwrap();
         stream
-            .write_all(&vec![b'x'; REQUEST_BYTES as usize + 1])
+            .write_all(&vec![b'x'; REQUEST_BYTES as usize])
             .await
             .unwrap();
         let mut text = String::new();

@@ -35,9 +35,11 @@ async fn deliver(script: Vec<Result<(), SendError>>, halt_after: Option<(u64, Ha
     let (script, sends) = (RefCell::new(script), RefCell::new(0));
     let send = || {
         *sends.borrow_mut() += 1;
-        let answer = match script.borrow_mut().len() {
-            0 => Err(refused(503)),
-            _ => script.borrow_mut().remove(0),
+        let mut script = script.borrow_mut();
+        let answer = if script.is_empty() {
+            Err(refused(503))
+        } else {
+            script.remove(0)
         };
         async { answer }
     };

@@ -1,0 +1,99 @@
+//! A card on its way, and how its way can end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::call::CallId;
+use crate::domain::card::Card;
+use crate::domain::deadline::Deadline;
+
+/// Longest reason kept with a card, in characters.
+const REASON_CHARS: usize = 200;
+
+/// A call of an account: the account's name, a slash, the call's id.
+pub type Key = String;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Waiting,
+    /// Refused in a way that only a person can mend.
+    Parked,
+    Settled,
+    Expired,
+    Dropped,
+}
+
+impl Phase {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Waiting => "waiting",
+            Phase::Parked => "parked",
+            Phase::Settled => "settled",
+            Phase::Expired => "expired",
+            Phase::Dropped => "dropped",
+        }
+    }
+
+    pub(super) fn is_finished(self) -> bool {
+        matches!(self, Phase::Settled | Phase::Expired | Phase::Dropped)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub account: String,
+    pub call: CallId,
+    pub phase: Phase,
+    pub attempts: u32,
+    pub deadline: Deadline,
+    /// What went wrong last, in the operator's words; never a part of the card.
+    pub reason: Option<String>,
+    /// Gone once the call is done with: no personal data is kept longer than it serves.
+    pub card: Option<Card>,
+    /// Grows with every entry that is parked or finished: the oldest goes first.
+    pub(super) turn: u64,
+}
+
+impl Entry {
+    pub fn new(account: &str, call: CallId, card: Card, deadline: Deadline) -> Entry {
+        Entry {
+            account: account.into(),
+            call,
+            phase: Phase::Waiting,
+            attempts: 0,
+            deadline,
+            reason: None,
+            card: Some(card),
+            turn: 0,
+        }
+    }
+
+    pub fn key(&self) -> Key {
+        key(&self.account, &self.call)
+    }
+}
+
+pub fn key(account: &str, call: &CallId) -> Key {
+    format!("{account}/{call}")
+}
+
+/// Why a waiting card need not be sent any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    CallEnded,
+    DroppedByHand,
+}
+
+/// How a card's waiting ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Settled,
+    Expired(String),
+    Parked(String),
+    Dropped(String),
+}
+
+/// A reason cut to what is kept.
+pub(super) fn shortened(reason: &str) -> String {
+    reason.chars().take(REASON_CHARS).collect()
+}
