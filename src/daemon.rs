@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -81,17 +82,18 @@ impl Daemon {
         self.identity.as_ref()
     }
 
-    /// Runs until `stop`, then drains. An error names the task that ended by itself.
+    /// Runs until `stop`, then drains; reads the configuration anew whenever `reload` says so. An error
+    /// names the task that ended by itself.
     pub async fn run(
         mut self,
         stop: impl Future<Output = ()>,
-        mut reload: impl AsyncFnMut(),
+        reload: &Notify,
     ) -> Result<(), String> {
         tokio::pin!(stop);
         let failed = loop {
             tokio::select! {
                 () = &mut stop => break None,
-                () = reload() => self.reload(),
+                () = reload.notified() => self.reload(),
                 ended = self.essential.join_next() => break Some(match ended {
                     Some(Ok(name)) => name.to_owned(),
                     Some(Err(e)) => e.to_string(),
@@ -138,10 +140,22 @@ impl Daemon {
         if let Some(path) = &self.config_path {
             match Config::load(path) {
                 Ok(config) => self.take(config),
-                Err(e) => error!(event_id = "config-kept", "the old configuration stays: {e}"),
+                Err(e) => self.keep_old(&e.to_string()),
             }
         }
+        self.flow.board.reloaded();
         notify::ready("reloaded");
+    }
+
+    fn keep_old(&self, reason: &str) {
+        let advice = "mend it (ringcard check lists all problems), then: systemctl reload ringcard";
+        self.flow
+            .board
+            .raise("configuration", "the old one stays in use", advice);
+        error!(
+            event_id = "config-kept",
+            "the old configuration stays: {reason}"
+        );
     }
 
     fn take(&mut self, config: Config) {
@@ -160,11 +174,11 @@ impl Daemon {
                 self.gate.store(Arc::new(gate));
                 self.flow.office.store(Arc::new(office));
                 self.feeds.begin(&self.flow, schedules);
+                self.flow.board.clear("configuration");
                 info!("the new configuration is in use");
             }
             Err(e) => {
-                let e = chain::of(&e);
-                error!(event_id = "config-kept", "the old configuration stays: {e}");
+                self.keep_old(&chain::of(&e));
             }
         }
     }

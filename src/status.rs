@@ -20,6 +20,8 @@ const EVENT_NAMES: usize = 32;
 pub struct Status {
     pub version: String,
     pub uptime_seconds: u64,
+    /// How often the configuration was read anew, taken up or not.
+    pub reloads: u64,
     pub webhook: WebhookStatus,
     pub accounts: BTreeMap<String, AccountStatus>,
     pub sources: BTreeMap<String, SourceStatus>,
@@ -142,6 +144,10 @@ impl Board {
         status.sources = sources
             .map(|name| (name.to_owned(), old.remove(name).unwrap_or_default()))
             .collect();
+    }
+
+    pub fn reloaded(&self) {
+        self.lock().reloads += 1;
     }
 
     pub fn event(&self, account: &str, name: &str) {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tracing::error;
 
 use super::{Failure, load};
@@ -27,10 +28,17 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
             () = received(&mut interrupt) => {}
         }
     };
-    daemon
-        .run(stop, async || received(&mut hangup).await)
-        .await
-        .map_err(Failure::Other)?;
+    let reload = Notify::new();
+    let hangups = async {
+        loop {
+            received(&mut hangup).await;
+            reload.notify_one();
+        }
+    };
+    tokio::select! {
+        end = daemon.run(stop, &reload) => end.map_err(Failure::Other)?,
+        () = hangups => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,203 @@
+//! The copy is renewed, kept when in doubt, and falls back when damaged.
+
+use ringcard::domain::call::Skip;
+use ringcard::flow::report::Outcome;
+use ringcard::flow::report::Report;
+use ringcard::system::control::Request;
+
+use crate::office::{CUSTOMER, Office, export};
+
+const AYSE: &str = "1;Ayşe Yılmaz;Yılmaz Mobilya;0532 555 01 01;;5.000,00;TRY;";
+
+async fn balance(office: &Office) -> String {
+    let call = office.call(CUSTOMER).await;
+    office.card(&call).await.pop().unwrap()
+}
+
+/// Forty more contacts, so that losing some of them is no catastrophe.
+fn others() -> Vec<String> {
+    (10..50)
+        .map(|i| format!("{i};Kişi {i};;0533 555 02 {i};;1,00;TRY;"))
+        .collect()
+}
+
+fn accept(source: &str) -> Request {
+    Request::Sync {
+        source: Some(source.into()),
+        accept_removals: true,
+    }
+}
+
+#[tokio::test]
+async fn a_changed_balance_is_on_the_next_card() {
+    let office = Office::open().await;
+    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00");
+    export(&office.path("contacts.csv"), &[AYSE]);
+    let held = office.sync().await.unwrap_err().to_string();
+    assert!(
+        held.contains("971 of 972 contacts would be removed"),
+        "{held}"
+    );
+    assert!(
+        held.contains("ringcard sync crm --accept-removals"),
+        "{held}"
+    );
+    assert_eq!(
+        balance(&office).await,
+        "Bakiye: ₺4.250,00",
+        "the old copy goes on serving"
+    );
+    assert!(office.alarm("source crm").is_some());
+    office.ask::<Vec<Report>>(accept("crm")).await.unwrap();
+    assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00");
+    assert_eq!(office.alarm("source crm"), None);
+}
+
+#[tokio::test]
+async fn the_same_content_is_not_loaded_twice() {
+    let mut office = Office::open().await;
+    let generation = || {
+        std::fs::read_dir(office.path("state/replica/crm"))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(generation(), 1);
+    assert_eq!(office.sync().await.unwrap()[0].outcome, Outcome::Unchanged);
+    assert_eq!(generation(), 1);
+    office.restart().await;
+    assert_eq!(office.sync().await.unwrap()[0].outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn a_broken_export_keeps_the_copy_and_says_what_is_wrong() {
+    let office = Office::open().await;
+    let path = office.path("contacts.csv");
+    let cases: [(&[u8], &str); 4] = [
+        (b"", "is empty"),
+        (b"Name;Phone\nA;1\n", "has no column"),
+        (
+            b"Cari Kodu;Ad Soyad;Firma;Cep;Telefon;Bakiye;D\xc3\xb6viz\n",
+            "none of its 0 rows can be used",
+        ),
+        (
+            b"Cari Kodu;Ad Soyad;Firma;Cep;Telefon;Bakiye;D\xc3\xb6viz\n1;A;;x;;;\n",
+            "none of its 1 rows can be used",
+        ),
+    ];
+    for (text, expected) in cases {
+        std::fs::write(&path, text).unwrap();
+        let error = office.sync().await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00", "{expected}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let error = office.sync().await.unwrap_err().to_string();
+    assert!(error.contains("does not exist"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_that_can_not_be_used_are_counted_and_the_rest_loads() {
+    let office = Office::open().await;
+    let rejects = office.status().sources["crm"].rejects.clone().unwrap();
+    assert_eq!(office.status().sources["crm"].contacts, 972);
+    assert_eq!(rejects.rows_rejected(), 28);
+    let shown = serde_json::to_string(&rejects).unwrap();
+    assert!(!shown.contains("Yılmaz"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_damaged_copy_falls_back_to_the_one_before_and_is_replaced() {
+    let mut office = Office::open().await;
+    let contacts = std::fs::read_to_string(office.path("contacts.csv")).unwrap();
+    std::fs::write(
+        office.path("contacts.csv"),
+        contacts.replacen("4.250,00", "9.999,00", 1),
+    )
+    .unwrap();
+    office.sync().await.unwrap();
+    assert_eq!(balance(&office).await, "Bakiye: ₺9.999,00");
+    office.stop().await;
+    std::fs::write(office.path("state/replica/crm/000002.redb"), "damaged").unwrap();
+    // The source is gone as well: only the copy before is left.
+    std::fs::rename(office.path("contacts.csv"), office.path("away.csv")).unwrap();
+    let mut office = started_without_sync(office).await;
+    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00");
+    std::fs::rename(office.path("away.csv"), office.path("contacts.csv")).unwrap();
+    office.sync().await.unwrap();
+    assert_eq!(balance(&office).await, "Bakiye: ₺9.999,00");
+    office.stop().await;
+}
+
+/// `Office::start` insists on a sync, which can't succeed here.
+async fn started_without_sync(mut office: Office) -> Office {
+    std::fs::write(office.path("contacts.csv"), "").unwrap();
+    office.start_unsynced().await;
+    office
+}
+
+#[tokio::test]
+async fn before_the_first_copy_a_call_is_answered_and_skipped() {
+    let mut office = Office::closed().await;
+    std::fs::remove_file(office.path("contacts.csv")).unwrap();
+    office.start_unsynced().await;
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.cards(&call).await, 0);
+    assert_eq!(office.skipped(Skip::UnknownCaller), 1);
+    office
+        .until(|s| s.alarms.iter().any(|a| a.subject == "source crm"))
+        .await;
+}
+
+#[tokio::test]
+async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
+    let mut office = Office::closed().await;
+    let drop_folder = office.path("drop");
+    std::fs::create_dir(&drop_folder).unwrap();
+    office.configure(|config| {
+        config.replace(
+            "path = \"contacts.csv\"",
+            "folder = \"drop\"\nquiet = \"1s\"\nafter-load = \"archive\"",
+        )
+    });
+    office.start_unsynced().await;
+    export(&drop_folder.join("2026-03-02.csv.part"), &[AYSE]);
+    let rows = others();
+    let rows: Vec<&str> = std::iter::once(AYSE)
+        .chain(rows.iter().map(String::as_str))
+        .collect();
+    export(&drop_folder.join("2026-03-01.csv"), &rows);
+    office.until(|s| s.sources["crm"].contacts == 41).await;
+    assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00");
+    assert!(!drop_folder.join("2026-03-01.csv").exists());
+    assert_eq!(
+        std::fs::read_dir(drop_folder.join("archive"))
+            .unwrap()
+            .count(),
+        1
+    );
+    assert!(drop_folder.join("2026-03-02.csv.part").exists());
+}
+
+#[tokio::test]
+async fn the_first_source_that_knows_a_number_wins() {
+    let mut office = Office::closed().await;
+    export(
+        &office.path("erp.csv"),
+        &[
+            "9;Ayşe Y. (ERP);;0532 555 01 01;;1,00;TRY;",
+            "8;Only in ERP;;0532 555 08 08;;2,00;TRY;",
+        ],
+    );
+    office.configure(|config| {
+        let source = &config[config.find("[[source]]").unwrap()..];
+        let second = source
+            .replace("\"crm\"", "\"erp\"")
+            .replace("contacts.csv", "erp.csv");
+        format!("{config}\n{second}")
+    });
+    office.start().await;
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.card(&call).await[1], "Ad: Ayşe Yılmaz");
+    let call = office.call("0532 555 08 08").await;
+    assert_eq!(office.card(&call).await[1], "Ad: Only in ERP");
+}

@@ -1,0 +1,303 @@
+//! The program as systemd runs it: signals, notifications, exit codes, and what survives `kill -9`.
+
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use ringcard::demo::panel::{Panel, Sent, fresh_uuid};
+use tokio::process::{Child, Command};
+
+use crate::office::{CUSTOMER, Office, PATIENCE, inbound, panel};
+
+pub fn ringcard(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringcard"));
+    command
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("RINGCARD_CONFIG")
+        .arg("--config")
+        .arg(config);
+    command.kill_on_drop(true);
+    command
+}
+
+/// A daemon as a process, with systemd's side of the notifications.
+struct Process {
+    child: Child,
+    notifications: tokio::net::UnixDatagram,
+    panel: Panel,
+}
+
+impl Process {
+    /// Started on a fixed port, and ready.
+    async fn start(office: &Office) -> Process {
+        let port = free_port();
+        office.configure(|config| {
+            let listen = config
+                .lines()
+                .find(|l| l.starts_with("listen"))
+                .unwrap()
+                .to_owned();
+            config.replace(&listen, &format!("listen = \"127.0.0.1:{port}\""))
+        });
+        let socket = office.path("notify.sock");
+        let _ = std::fs::remove_file(&socket);
+        let notifications = UnixDatagram::bind(&socket).unwrap();
+        notifications.set_nonblocking(true).unwrap();
+        let notifications = tokio::net::UnixDatagram::from_std(notifications).unwrap();
+        let child = ringcard(&office.made_up.config_path())
+            .arg("run")
+            .env("NOTIFY_SOCKET", &socket)
+            .env("WATCHDOG_USEC", "300000")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        told(&notifications, "READY=1").await;
+        let panel = panel(&office.made_up, &format!("localhost:{port}"));
+        Process {
+            child,
+            notifications,
+            panel,
+        }
+    }
+
+    async fn told(&self, what: &str) -> String {
+        told(&self.notifications, what).await
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().unwrap() as i32), signal).unwrap();
+    }
+
+    async fn call(&self, office: &Office) -> String {
+        let call = fresh_uuid();
+        office.hipcall.ring(&call);
+        let sent = self.panel.send(&inbound(&call, Some(CUSTOMER))).await;
+        assert!(
+            matches!(sent, Sent::Answered { status: 200, .. }),
+            "{sent:?}"
+        );
+        call
+    }
+
+    async fn killed(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// How it ended, with what it had to say.
+    async fn ended(self) -> (std::process::ExitStatus, String) {
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output());
+        let output = output.await.unwrap().unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+/// Waits for a notification that holds `what`.
+async fn told(notifications: &tokio::net::UnixDatagram, what: &str) -> String {
+    let listen = async {
+        loop {
+            let mut message = [0; 4096];
+            let length = notifications.recv(&mut message).await.unwrap();
+            let text = String::from_utf8_lossy(&message[..length]).into_owned();
+            if text.contains(what) {
+                return text;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, listen)
+        .await
+        .unwrap_or_else(|_| panic!("{what} was not told"))
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// An office whose copy is there already.
+async fn office() -> Office {
+    let mut office = Office::open().await;
+    office.stop().await;
+    office
+}
+
+#[tokio::test]
+async fn an_accepted_card_survives_kill_9_and_arrives_once() {
+    let office = office().await;
+    let process = Process::start(&office).await;
+    office.hipcall.go_down().await;
+    let calls = [process.call(&office).await, process.call(&office).await];
+    process.killed().await;
+    office.hipcall.come_up().await.unwrap();
+    let process = Process::start(&office).await;
+    for call in &calls {
+        assert_eq!(office.card(call).await[1], "Ad: Ayşe Yılmaz");
+    }
+    // Told again, as a confused network might: the call is known, and nothing is sent.
+    process
+        .panel
+        .send(&inbound(&calls[0], Some(CUSTOMER)))
+        .await;
+    process.signal(Signal::SIGTERM);
+    assert!(process.ended().await.0.success());
+    for call in &calls {
+        assert_eq!(office.hipcall.cards(call).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn systemd_is_told_and_the_watchdog_fed() {
+    let office = office().await;
+    let process = Process::start(&office).await;
+    process.told("WATCHDOG=1").await;
+    assert!(process.told("STATUS=").await.contains("972 contacts"));
+    process.signal(Signal::SIGHUP);
+    assert!(
+        process
+            .told("RELOADING=1")
+            .await
+            .contains("MONOTONIC_USEC=")
+    );
+    process.told("READY=1").await;
+    process.signal(Signal::SIGTERM);
+    process.told("STOPPING=1").await;
+    let (status, log) = process.ended().await;
+    assert!(status.success(), "{log}");
+    assert!(log.contains("stopped") && !log.contains("ERROR"), "{log}");
+}
+
+#[tokio::test]
+async fn a_stop_while_hipcall_hangs_ends_in_time_and_keeps_the_card() {
+    let office = office().await;
+    let process = Process::start(&office).await;
+    office
+        .hipcall
+        .script([ringcard::demo::hipcall::Fault::Hang]);
+    let call = process.call(&office).await;
+    process.signal(Signal::SIGTERM);
+    let (status, log) = process.ended().await;
+    assert!(status.success(), "{log}");
+    let process = Process::start(&office).await;
+    assert_eq!(office.card(&call).await.len(), 4);
+    process.killed().await;
+}
+
+#[tokio::test]
+async fn a_bad_configuration_ends_with_78_and_every_problem() {
+    let office = office().await;
+    office.configure(|config| {
+        config
+            .replace("locale = \"tr\"", "locale = \"xx\"")
+            .replace("every = \"15m\"", "every = \"soon\"\nevrey = 1")
+            .replace("region = \"TR\"", "region = \"Turkey\"")
+            .replace("token = { file = \"token\" }", "token = \"SECRET-TOKEN\"")
+    });
+    let output = ringcard(&office.made_up.config_path())
+        .arg("run")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for problem in [
+        "has 5 problems",
+        "locale = \"xx\": must be en, tr, de, fr or nl",
+        "account.demo.region = \"Turkey\": must be a country code",
+        "account.demo.token: a secret must not stand in the configuration",
+        "source.crm.every = \"soon\": must be a duration such as \"15m\"",
+        "source.crm.evrey: no such key",
+    ] {
+        assert!(said.contains(problem), "{problem} not in:\n{said}");
+    }
+    assert!(!said.contains("SECRET-TOKEN"), "{said}");
+}
+
+#[tokio::test]
+async fn logs_hold_neither_numbers_nor_names_nor_secrets() {
+    let office = office().await;
+    let port = free_port();
+    office.configure(|c| c.replace("127.0.0.1:0", &format!("127.0.0.1:{port}")));
+    office.hipcall.script([
+        ringcard::demo::hipcall::Fault::Status(503),
+        ringcard::demo::hipcall::Fault::Status(422),
+    ]);
+    let mut child = ringcard(&office.made_up.config_path())
+        .args(["--verbose", "run"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let panel = panel(&office.made_up, &format!("localhost:{port}"));
+    let call = fresh_uuid();
+    office.hipcall.ring(&call);
+    let answered = async {
+        while !matches!(
+            panel.send(&inbound(&call, Some(CUSTOMER))).await,
+            Sent::Answered { .. }
+        ) {
+            panel.reactivate();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, answered).await.unwrap();
+    assert!(office.hipcall.wait_for_requests(3, PATIENCE).await);
+    kill(Pid::from_raw(child.id().unwrap() as i32), Signal::SIGTERM).unwrap();
+    let mut log = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    tokio::io::AsyncReadExt::read_to_string(&mut stderr, &mut log)
+        .await
+        .unwrap();
+    assert!(child.wait().await.unwrap().success());
+    assert!(
+        log.contains("a card is on its way") && log.contains("card-parked"),
+        "{log}"
+    );
+    let secret = &office.made_up.webhook_secret;
+    for hidden in [
+        "5325550101",
+        "Ayşe",
+        "Yılmaz",
+        "4.250",
+        &office.made_up.token,
+        secret,
+    ] {
+        assert!(!log.contains(hidden), "{hidden} in:\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_of_a_sync_it_starts_with_the_same_answers() {
+    let office = office().await;
+    let config = office.made_up.config_path();
+    for i in 0..12 {
+        let mut text = std::fs::read_to_string(office.path("contacts.csv")).unwrap();
+        text.push_str(&format!("X{i};Kişi {i};;0533 555 77 {:02};;;;\r\n", i + 10));
+        std::fs::write(office.path("contacts.csv"), text).unwrap();
+        let mut child = ringcard(&config)
+            .arg("sync")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let moment = Duration::from_millis(fastrand::u64(0..120));
+        // Whether it has ended by then or not, it is gone afterwards.
+        let _ = tokio::time::timeout(moment, child.wait()).await;
+        let _ = child.kill().await;
+        let status = child.wait().await.unwrap();
+        assert!(status.success() || status.signal() == Some(9), "{status:?}");
+        let lookup = ringcard(&config)
+            .args(["lookup", CUSTOMER])
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8(lookup.stdout).unwrap();
+        assert!(
+            lookup.status.success() && said.contains("Ayşe Yılmaz"),
+            "{moment:?}: {said}"
+        );
+    }
+}

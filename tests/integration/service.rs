@@ -1,0 +1,144 @@
+//! A good service: reload whole or not at all, certificates and secrets replaced without a gap, one daemon
+//! to a state directory.
+
+use ringcard::config::Config;
+use ringcard::daemon::{Daemon, StartError};
+use ringcard::demo::panel::{Panel, Sent, fresh_uuid};
+use ringcard::webhook::Identity;
+
+use crate::office::{CUSTOMER, Office, inbound};
+
+#[tokio::test]
+async fn a_secret_can_be_replaced_without_a_gap() {
+    let office = Office::open().await;
+    let old = office.made_up.webhook_secret.clone();
+    let new = "a-new-secret-of-sufficient-length";
+    let panel = |secret: &str| {
+        let url = format!("https://{}/hooks/{secret}", office.address());
+        Panel::new(&url, &office.certificate()).unwrap()
+    };
+    let status = async |secret: &str| match panel(secret).send(&inbound(&fresh_uuid(), None)).await
+    {
+        Sent::Answered { status, .. } => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(new).await, 404);
+    std::fs::write(office.path("webhook-secrets"), format!("{new}\n{old}\n")).unwrap();
+    office.reload().await;
+    assert_eq!((status(old.as_str()).await, status(new).await), (200, 200));
+    std::fs::write(office.path("webhook-secrets"), format!("{new}\n")).unwrap();
+    office.reload().await;
+    assert_eq!((status(old.as_str()).await, status(new).await), (404, 200));
+}
+
+#[tokio::test]
+async fn a_bad_configuration_keeps_the_old_one_in_use() {
+    let office = Office::open().await;
+    let good = std::fs::read_to_string(office.made_up.config_path()).unwrap();
+    office.configure(|_| "locale = \"xx\"\n".into());
+    office.reload().await;
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.card(&call).await[0], "Müşteri");
+    office.configure(|_| good.replace("locale = \"tr\"", "locale = \"en\""));
+    office.reload().await;
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.card(&call).await[0], "Customer");
+    assert_eq!(office.card(&call).await[3], "Balance: TRY\u{a0}4,250.00");
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_to_the_next_connection() {
+    let office = Office::open().await;
+    let other = tempfile::tempdir().unwrap();
+    let names = vec!["localhost".to_owned()];
+    let new = Identity::self_signed(other.path(), names).unwrap();
+    let certificate = office.made_up.daemon_certificate();
+    let old = office.status().webhook.certificate_fingerprint.unwrap();
+
+    std::fs::copy(&new.files().certificate, &certificate).unwrap();
+    office.reload().await;
+    assert_eq!(
+        office.status().webhook.certificate_fingerprint,
+        Some(old.clone())
+    );
+    assert!(
+        office
+            .alarm("certificate")
+            .unwrap()
+            .contains("does not fit")
+    );
+
+    std::fs::copy(&new.files().key, certificate.with_extension("key")).unwrap();
+    office.reload().await;
+    assert_eq!(
+        office.status().webhook.certificate_fingerprint,
+        Some(new.fingerprint())
+    );
+    assert_eq!(office.alarm("certificate"), None);
+    let panel = crate::office::panel(&office.made_up, office.address());
+    let sent = panel.send(&inbound(&fresh_uuid(), None)).await;
+    assert!(
+        matches!(sent, Sent::Answered { status: 200, .. }),
+        "{sent:?}"
+    );
+}
+
+#[tokio::test]
+async fn two_daemons_never_work_in_one_state_directory() {
+    let office = Office::open().await;
+    let config = Config::load(&office.made_up.config_path()).unwrap();
+    let second = Daemon::start(config, None).await.err().unwrap();
+    assert!(matches!(second, StartError::Lock(_)), "{second}");
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.card(&call).await.len(), 4);
+}
+
+#[tokio::test]
+async fn the_state_directory_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let office = Office::open().await;
+    let mode = |name: &str| {
+        std::fs::metadata(office.path(name))
+            .unwrap()
+            .permissions()
+            .mode()
+    };
+    assert_eq!(mode("state") & 0o777, 0o700);
+    assert_eq!(mode("run/control.sock") & 0o777, 0o660);
+}
+
+#[tokio::test]
+async fn several_accounts_are_told_apart_by_their_secret() {
+    let mut office = Office::closed().await;
+    let other = crate::office::Office::closed().await;
+    let secret = "the-secret-of-the-second-account";
+    for (name, text, mode) in [
+        ("second-token", other.made_up.token.as_str(), 0o600),
+        ("second-secrets", secret, 0o600),
+    ] {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(office.path(name), text).unwrap();
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(office.path(name), permissions).unwrap();
+    }
+    // One authority for both stand-ins: each made its own.
+    let both = office.made_up.identity.ca_pem.clone() + &other.made_up.identity.ca_pem;
+    std::fs::write(office.path("hipcall-ca.pem"), both).unwrap();
+    let node = other.hipcall.node_url();
+    office.configure(|config| {
+        format!(
+            "{config}\n[[account]]\nname = \"second\"\nnode = \"{node}\"\nregion = \"GB\"\n\
+             token = {{ file = \"second-token\" }}\nwebhook-secrets = {{ file = \"second-secrets\" }}\n"
+        )
+    });
+    office.start().await;
+    let url = format!("https://{}/hooks/{secret}", office.address());
+    let panel = Panel::new(&url, &office.certificate()).unwrap();
+    let call = fresh_uuid();
+    other.hipcall.ring(&call);
+    // In the second account's country this is the British contact's number.
+    let sent = panel.send(&inbound(&call, Some("020 4520 5757"))).await;
+    assert!(matches!(sent, Sent::Answered { status: 200, .. }));
+    assert_eq!(other.card(&call).await[1], "Ad: Oliver Bennett");
+    assert!(office.hipcall.cards(&call).is_empty());
+}
