@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -40,6 +40,7 @@ pub struct Daemon {
     identity: Option<Arc<Identity>>,
     feeds: Arc<feeds::Feeds>,
     essential: JoinSet<&'static str>,
+    writer_ended: Option<oneshot::Receiver<()>>,
     addresses: Vec<SocketAddr>,
     fixed: Fixed,
     config_path: Option<PathBuf>,
@@ -129,8 +130,11 @@ impl Daemon {
             );
         }
         // Writes what still lingers; a disk that does not answer is not waited for.
-        let flushed = tokio::time::timeout(FLUSH_TIME, self.flow.outbox.ping()).await;
-        info!(waiting, flushed = flushed.unwrap_or(false), "stopped");
+        self.flow.outbox.close();
+        let ended = self.writer_ended.take();
+        let flushed = async { ended?.await.ok() };
+        let flushed = tokio::time::timeout(FLUSH_TIME, flushed).await.is_ok();
+        info!(waiting, flushed, "stopped");
     }
 
     /// Takes up a new configuration whole, or says why the old one stays.

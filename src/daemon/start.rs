@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -54,7 +55,13 @@ impl Daemon {
         let (outbox, writer) = Outbox::open(&config.outbox_file());
         let outbox = Arc::new(outbox);
         let report = Disk(board.clone());
-        Tasks::thread("outbox", move || writer.run(report)).map_err(StartError::Thread)?;
+        let (ended, writer_ended) = oneshot::channel();
+        let write = move || {
+            writer.run(report);
+            // Nobody waits for it unless the daemon stops.
+            let _ = ended.send(());
+        };
+        Tasks::thread("outbox", write).map_err(StartError::Thread)?;
         let identity = identity(&config)?;
         let (gate, schedules) = (gate(&config), super::feeds::schedules(&config));
         let warm_up = config.accounts.first().map(|a| a.region);
@@ -100,6 +107,7 @@ impl Daemon {
             identity,
             feeds,
             essential,
+            writer_ended: Some(writer_ended),
             addresses,
             fixed,
             config_path,

@@ -256,6 +256,11 @@ impl Outbox {
         self.writes.try_send(Write::Ping(pong)).is_ok() && came.await.is_ok()
     }
 
+    /// Lets the writer write what it has and end.
+    pub fn close(&self) {
+        drop(self.writes.try_send(Write::Close));
+    }
+
     fn write(&self, entry: &Entry) -> oneshot::Receiver<()> {
         let (done, durable) = oneshot::channel();
         // A full queue drops `done`, and the receiver learns that the entry is not durable.

@@ -30,6 +30,7 @@ pub enum Write {
     Put(Box<Entry>, oneshot::Sender<()>),
     Forget(Key),
     Ping(oneshot::Sender<()>),
+    Close,
 }
 
 /// Tells the daemon how the disk does.
@@ -45,6 +46,7 @@ pub struct Writer {
     acknowledge: Vec<oneshot::Sender<()>>,
     pongs: Vec<oneshot::Sender<()>>,
     refused: bool,
+    closed: bool,
 }
 
 impl Writer {
@@ -57,10 +59,11 @@ impl Writer {
             acknowledge,
             pongs,
             refused: false,
+            closed: false,
         }
     }
 
-    /// Runs until the outbox is dropped, then writes what is left.
+    /// Runs until the outbox is closed or dropped, then writes what is left.
     pub fn run(mut self, mut report: impl DiskReport) {
         if let Some(problem) = self.file.problem.take() {
             self.refused = true;
@@ -80,7 +83,7 @@ impl Writer {
             for pong in self.pongs.drain(..) {
                 let _ = pong.send(());
             }
-            if !open {
+            if !open || self.closed {
                 return;
             }
         }
@@ -122,6 +125,10 @@ impl Writer {
             }
             Write::Ping(pong) => {
                 self.pongs.push(pong);
+                true
+            }
+            Write::Close => {
+                self.closed = true;
                 true
             }
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
@@ -91,10 +91,7 @@ impl<R: Reception> Service<R> {
         let work = self.tasks.spawn(async move {
             // Never closed, so there is always a permit in the end.
             let permit = events.acquire_owned().await;
-            let event = match read(body, received + BODY_TIME).await {
-                Ok(bytes) => parse(&bytes),
-                Err(unreadable) => Err(unreadable),
-            };
+            let event = event(body, received + BODY_TIME).await;
             reception.receive(account, event, received.into_std()).await;
             drop(permit);
         });
@@ -116,23 +113,37 @@ fn reply(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-async fn read(mut body: Incoming, until: Instant) -> Result<Vec<u8>, Unreadable> {
+/// Reads and understands the body. One that broke off may still hold its whole event: JSON says itself where
+/// it ends.
+async fn event(body: Incoming, until: Instant) -> Result<Event, Unreadable> {
     let mut bytes = Vec::new();
+    let whole = read(body, until, &mut bytes).await;
+    match (whole, parse(&bytes)) {
+        (Err(Unreadable::BrokenOff), Ok(event)) => Ok(event),
+        (Err(unreadable), _) => Err(unreadable),
+        (Ok(()), event) => event,
+    }
+}
+
+async fn read(mut body: Incoming, until: Instant, bytes: &mut Vec<u8>) -> Result<(), Unreadable> {
     let mut length = 0;
-    loop {
-        match timeout_at(until, body.frame()).await {
+    // hyper does not tell the end of a body whose answer is already written, so its announced length does.
+    while !body.is_end_stream() {
+        let data = match timeout_at(until, body.frame()).await {
             Err(_) | Ok(Some(Err(_))) => return Err(Unreadable::BrokenOff),
-            Ok(None) if length > BODY_BYTES => return Err(Unreadable::TooLong),
-            Ok(None) => return Ok(bytes),
-            Ok(Some(Ok(frame))) => {
-                let data = frame.into_data().unwrap_or_default();
-                length += data.len();
-                match length {
-                    0..=BODY_BYTES => bytes.extend_from_slice(&data),
-                    _ if length > DISCARDED_BYTES => return Err(Unreadable::TooLong),
-                    _ => bytes = Vec::new(),
-                }
-            }
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        length += data.len();
+        match length {
+            0..=BODY_BYTES => bytes.extend_from_slice(&data),
+            _ if length > DISCARDED_BYTES => break,
+            _ => *bytes = Vec::new(),
         }
+    }
+    if length > BODY_BYTES {
+        Err(Unreadable::TooLong)
+    } else {
+        Ok(())
     }
 }

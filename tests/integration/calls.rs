@@ -130,7 +130,7 @@ async fn a_number_of_different_people_shows_none_of_them() {
             "3;Ece Kaya;Other;;0212 555 02 02;300,00;TRY;",
         ],
     );
-    office.sync().await.unwrap();
+    office.accept_removals().await;
     let call = office.call(CUSTOMER).await;
     assert_eq!(office.cards(&call).await, 0);
     assert_eq!(office.skipped(Skip::SharedNumber), 1);

@@ -2,8 +2,6 @@
 
 use ringcard::domain::call::Skip;
 use ringcard::flow::report::Outcome;
-use ringcard::flow::report::Report;
-use ringcard::system::control::Request;
 
 use crate::office::{CUSTOMER, Office, export};
 
@@ -19,13 +17,6 @@ fn others() -> Vec<String> {
     (10..50)
         .map(|i| format!("{i};Kişi {i};;0533 555 02 {i};;1,00;TRY;"))
         .collect()
-}
-
-fn accept(source: &str) -> Request {
-    Request::Sync {
-        source: Some(source.into()),
-        accept_removals: true,
-    }
 }
 
 #[tokio::test]
@@ -48,7 +39,7 @@ async fn a_changed_balance_is_on_the_next_card() {
         "the old copy goes on serving"
     );
     assert!(office.alarm("source crm").is_some());
-    office.ask::<Vec<Report>>(accept("crm")).await.unwrap();
+    office.accept_removals().await;
     assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00");
     assert_eq!(office.alarm("source crm"), None);
 }

@@ -1,5 +1,7 @@
 //! The whole of Ringcard against a strict stand-in for Hipcall, over real TLS, files and signals.
 
+#![allow(unreachable_pub, reason = "a test program has no outside")]
+
 mod calls;
 mod commands;
 mod copies;

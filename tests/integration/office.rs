@@ -174,6 +174,15 @@ impl Office {
         .await
     }
 
+    /// Publishes what the sources hold, however many contacts are gone.
+    pub async fn accept_removals(&self) {
+        let request = Request::Sync {
+            source: None,
+            accept_removals: true,
+        };
+        self.ask::<Vec<Report>>(request).await.unwrap();
+    }
+
     pub fn status(&self) -> Status {
         let flow = &self.running().flow;
         flow.board.show(flow.outbox.counts())

@@ -199,23 +199,29 @@ async fn a_slow_body_is_answered_in_time_and_still_read() {
         start.elapsed()
     );
     stream.write_all(rest.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    office
+        .until(|s| !s.webhook.events.is_empty() || !s.webhook.unreadable.is_empty())
+        .await;
+    assert_eq!(
+        office.status().webhook.unreadable.len(),
+        0,
+        "{:?}",
+        office.status().webhook
+    );
     assert_eq!(office.card(&call).await.len(), 4);
 }
 
 #[tokio::test]
 async fn a_peer_that_hangs_up_does_not_take_its_call_with_it() {
-    let office = Office::open().await;
+    let office = Office::with(with_plain_door).await;
     let call = fresh_uuid();
     office.hipcall.ring(&call);
-    let body = inbound(&call, Some(CUSTOMER)).to_string();
-    let mut stream = raw(&office).await;
-    let request = format!(
-        "POST /hooks/{} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}",
-        office.made_up.webhook_secret,
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.flush().await.unwrap();
+    let mut stream = plain_door(&office).await;
+    stream
+        .write_all(plain_request(&office, &call).as_bytes())
+        .await
+        .unwrap();
     drop(stream);
     assert_eq!(office.card(&call).await.len(), 4);
 }
@@ -344,12 +350,8 @@ async fn too_large_a_head_is_refused_and_harms_nobody() {
 
 #[tokio::test]
 async fn a_proxy_on_the_same_box_comes_in_without_tls() {
-    let office = Office::with(|config| {
-        config.replace("[webhook]", "[webhook]\nplain-listen = \"127.0.0.1:0\"")
-    })
-    .await;
-    let port = office.status().webhook.addresses[1].clone();
-    let mut stream = TcpStream::connect(port).await.unwrap();
+    let office = Office::with(with_plain_door).await;
+    let mut stream = plain_door(&office).await;
     assert_eq!(plain_call(&office, &mut stream).await.len(), 4);
 }
 
@@ -367,19 +369,35 @@ async fn a_tunnel_comes_in_by_a_unix_socket() {
     }
 }
 
+fn with_plain_door(config: String) -> String {
+    config.replace("[webhook]", "[webhook]\nplain-listen = \"127.0.0.1:0\"")
+}
+
+async fn plain_door(office: &Office) -> TcpStream {
+    TcpStream::connect(&office.status().webhook.addresses[1])
+        .await
+        .unwrap()
+}
+
+fn plain_request(office: &Office, call: &str) -> String {
+    let body = inbound(call, Some(CUSTOMER)).to_string();
+    format!(
+        "POST /hooks/{} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        office.made_up.webhook_secret,
+        body.len()
+    )
+}
+
 async fn plain_call(
     office: &Office,
     stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin),
 ) -> Vec<String> {
     let call = fresh_uuid();
     office.hipcall.ring(&call);
-    let body = inbound(&call, Some(CUSTOMER)).to_string();
-    let request = format!(
-        "POST /hooks/{} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        office.made_up.webhook_secret,
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+        .write_all(plain_request(office, &call).as_bytes())
+        .await
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
