@@ -27,8 +27,8 @@ use crate::system::{chain, journal};
 
 /// Threads that serve peers; the daemon is small and so are its boxes.
 const WORKERS: usize = 2;
-/// Threads that may wait for the disk: lookups, and a sync for each of some sources.
-const BLOCKING_THREADS: usize = 8;
+/// Threads that may wait for the disk or a name server; sources may take a few of them, lookups the rest.
+const BLOCKING_THREADS: usize = 16;
 
 /// EX_CONFIG of sysexits.h: systemd is told not to restart on it.
 const EXIT_CONFIG: u8 = 78;

@@ -30,6 +30,7 @@ use reader::{Document, Section};
 pub const DEFAULT_PATH: &str = "/etc/ringcard/ringcard.toml";
 /// Largest configuration read; the sample has about 3 kB.
 const FILE_BYTES: u64 = 1 << 20;
+const CONTROL_SOCKET: &str = "control.sock";
 
 #[derive(Debug)]
 pub struct Config {
@@ -77,16 +78,24 @@ fn count(problems: &Problems) -> String {
 impl Config {
     /// Reads and checks `path`. Relative paths in it start at its directory.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let read = |source| ConfigError::Read {
+        let (text, directory) = read(path)?;
+        Config::parse(&text, &directory).map_err(|problems| ConfigError::Problems {
             path: path.into(),
-            source,
-        };
-        if fs::metadata(path).map_err(read)?.len() > FILE_BYTES {
-            return Err(ConfigError::TooLarge { path: path.into() });
-        }
-        let text = fs::read_to_string(path).map_err(read)?;
-        let directory = path.parent().unwrap_or(Path::new("."));
-        Config::parse(&text, directory).map_err(|problems| ConfigError::Problems {
+            problems,
+        })
+    }
+
+    /// Only where the running daemon's control socket is: a command that asks it needs no secret.
+    pub fn control_socket_of(path: &Path) -> Result<PathBuf, ConfigError> {
+        let (text, directory) = read(path)?;
+        let document = Document::parse(&text, &directory);
+        let socket = document.and_then(|d| {
+            d.root(|root| {
+                root.hush();
+                Some(runtime_directory(root).join(CONTROL_SOCKET))
+            })
+        });
+        socket.map_err(|problems| ConfigError::Problems {
             path: path.into(),
             problems,
         })
@@ -100,9 +109,7 @@ impl Config {
             let state = root
                 .path("state-dir")
                 .unwrap_or_else(|| systemd_directory("STATE_DIRECTORY", "/var/lib/ringcard"));
-            let runtime = root
-                .path("runtime-dir")
-                .unwrap_or_else(|| systemd_directory("RUNTIME_DIRECTORY", "/run/ringcard"));
+            let runtime = runtime_directory(root);
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
             let fields = sources
@@ -129,7 +136,7 @@ impl Config {
 
     /// The control socket of the daemon that runs with this configuration.
     pub fn control_socket(&self) -> PathBuf {
-        self.runtime_directory.join("control.sock")
+        self.runtime_directory.join(CONTROL_SOCKET)
     }
 
     pub fn outbox_file(&self) -> PathBuf {
@@ -139,6 +146,24 @@ impl Config {
     pub fn replica_directory(&self, source: &str) -> PathBuf {
         self.state_directory.join("replica").join(source)
     }
+}
+
+/// The text, and the directory that relative paths in it start at.
+fn read(path: &Path) -> Result<(String, PathBuf), ConfigError> {
+    let failed = |source| ConfigError::Read {
+        path: path.into(),
+        source,
+    };
+    if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES {
+        return Err(ConfigError::TooLarge { path: path.into() });
+    }
+    let text = fs::read_to_string(path).map_err(failed)?;
+    Ok((text, path.parent().unwrap_or(Path::new(".")).into()))
+}
+
+fn runtime_directory(root: &Section<'_>) -> PathBuf {
+    let given = root.path("runtime-dir");
+    given.unwrap_or_else(|| systemd_directory("RUNTIME_DIRECTORY", "/run/ringcard"))
 }
 
 /// systemd names the directory it made for us; by hand the packaged place is used.

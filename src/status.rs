@@ -127,6 +127,8 @@ impl Board {
         sources: impl Iterator<Item = &'a str>,
     ) {
         let mut status = self.lock();
+        // What is gone has no alarms; what is left raises its own again.
+        status.alarms.retain(|a| !a.subject.contains(' '));
         let mut old = std::mem::take(&mut status.accounts);
         status.accounts = accounts
             .map(|(name, node)| {

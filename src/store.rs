@@ -54,11 +54,13 @@ impl StateLock {
             .mode(0o700)
             .create(directory)
             .map_err(unusable)?;
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(directory.join("lock"));
-        match Flock::lock(file.map_err(unusable)?, FlockArg::LockExclusiveNonblock) {
+        let path = directory.join("lock");
+        let file = File::options().create(true).append(true).open(&path);
+        // A card that has gone read-only still serves lookups; the lock itself needs no writing.
+        let file = file
+            .or_else(|e| File::open(&path).map_err(|_| e))
+            .map_err(unusable)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(StateLock(lock)),
             Err((_, Errno::EWOULDBLOCK)) => Err(LockError::Taken {
                 directory: directory.into(),

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::Failure;
 use super::arguments::Outbox;
 use super::terminal::{ago, is_terminal, say, say_json, table};
-use super::{Failure, load};
+use crate::config::Config;
 use crate::demo::screen::{Surface, draw_card};
 use crate::store::outbox::{Entry, Phase};
 use crate::system::control::{Request, ask};
 
 pub(super) async fn outbox(path: &Path, what: Outbox) -> Result<ExitCode, Failure> {
-    let socket = load(path)?.control_socket();
+    let socket = Config::control_socket_of(path)?;
     match what {
         Outbox::List { all, json } => {
             let mut entries: Vec<Entry> = ask(&socket, &Request::OutboxList, |_| {}).await?;

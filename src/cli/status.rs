@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::Failure;
 use super::terminal::{ago, say, say_json, span, table};
-use super::{Failure, load};
+use crate::config::Config;
 use crate::status::{AccountStatus, SourceStatus, Status};
 use crate::system::control::{Request, ask};
 
 pub(super) async fn status(path: &Path, json: bool) -> Result<ExitCode, Failure> {
-    let config = load(path)?;
-    let status: Status = ask(&config.control_socket(), &Request::Status, |_| {}).await?;
+    let socket = Config::control_socket_of(path)?;
+    let status: Status = ask(&socket, &Request::Status, |_| {}).await?;
     match json {
         true => say_json(&status),
         false => say(&show(&status)),

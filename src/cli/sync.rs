@@ -18,9 +18,8 @@ use crate::system::chain;
 use crate::system::control::{ControlError, Request, ask};
 
 pub(super) async fn sync(path: &Path, what: What) -> Result<ExitCode, Failure> {
-    let config = load(path)?;
     let (json, start) = (what.json, Instant::now());
-    let result = read(config, what, start).await;
+    let result = read(path, what, start).await;
     progress("");
     let reports = result?;
     match json {
@@ -30,7 +29,7 @@ pub(super) async fn sync(path: &Path, what: What) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn read(config: Config, what: What, start: Instant) -> Result<Vec<Report>, Failure> {
+async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Failure> {
     let order = Order {
         accept_removals: what.accept_removals,
         dry_run: what.dry_run,
@@ -41,11 +40,12 @@ async fn read(config: Config, what: What, start: Instant) -> Result<Vec<Report>,
             accept_removals: order.accept_removals,
         };
         let seen = |value: Value| show_progress(&value, start);
-        match ask(&config.control_socket(), &request, seen).await {
+        match ask(&Config::control_socket_of(path)?, &request, seen).await {
             Err(ControlError::NotRunning { .. }) => {}
             answer => return Ok(answer?),
         }
     }
+    let config = load(path)?;
     // Nobody else may write; a dry run writes nothing.
     let lock = (!order.dry_run).then(|| StateLock::take(&config.state_directory));
     let _lock = lock.transpose().map_err(|e| Failure::other(&e))?;

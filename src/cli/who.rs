@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use super::arguments::Whom;
 use super::terminal::{ago, is_terminal, say, say_json};
 use super::{EXIT_NOBODY, Failure, load};
+use crate::config::Config;
 use crate::daemon::{Explanation, explain_offline};
 use crate::demo::screen::{Surface, draw_card};
 use crate::system::control::{ControlError, Request, ask};
@@ -35,16 +36,16 @@ pub(super) async fn card(path: &Path, whom: Whom) -> Result<ExitCode, Failure> {
 }
 
 async fn explain(path: &Path, whom: Whom) -> Result<Explanation, Failure> {
-    let config = load(path)?;
     let (number, account) = (whom.number, whom.account);
     let request = Request::Lookup {
         number: number.clone(),
         account: account.clone(),
     };
-    match ask(&config.control_socket(), &request, |_| {}).await {
+    match ask(&Config::control_socket_of(path)?, &request, |_| {}).await {
         Err(ControlError::NotRunning { .. }) => {}
         answer => return Ok(answer?),
     }
+    let config = load(path)?;
     explain_offline(config, &number, account.as_deref())
         .await
         .map_err(Failure::Other)

@@ -121,11 +121,45 @@ fn is_node(text: &str) -> Option<String> {
     if host.is_empty() || !host.bytes().all(clean) {
         return None;
     }
-    let here =
-        host.starts_with("127.0.0.1") || host.starts_with("localhost") || host.starts_with("[::1]");
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let here = ["127.0.0.1", "localhost", "[::1]"].contains(&name);
     match scheme {
         "https" => Some(format!("https://{host}")),
         "http" if here => Some(format!("http://{host}")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_a_host_and_only_this_box_may_go_without_tls() {
+        let fine = [
+            ("https://use.hipcall.com", "https://use.hipcall.com"),
+            ("https://use.hipcall.com.tr/", "https://use.hipcall.com.tr"),
+            ("http://127.0.0.1:9090", "http://127.0.0.1:9090"),
+            ("http://[::1]:9090", "http://[::1]:9090"),
+            ("http://localhost", "http://localhost"),
+        ];
+        for (text, node) in fine {
+            assert_eq!(is_node(text).as_deref(), Some(node));
+        }
+        for bad in [
+            "use.hipcall.com",
+            "http://use.hipcall.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "https://use.hipcall.com/api/v3",
+            "https://user@use.hipcall.com",
+            "https://",
+            "ftp://use.hipcall.com",
+        ] {
+            assert_eq!(is_node(bad), None, "{bad}");
+        }
     }
 }

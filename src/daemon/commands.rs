@@ -112,12 +112,13 @@ fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
     };
     let office = flow.office.load_full();
     for entry in &entries {
+        let Some(account) = office.accounts.get(entry.account.as_str()).cloned() else {
+            return Err(OutboxError::NoSuchAccount(entry.account.clone()));
+        };
         let deadline = Deadline::new(clock::now(), None, office.card.lifetime);
         let (entry, halt) = flow.outbox.retry(&entry.key(), deadline)?;
-        if let Some(account) = office.accounts.get(entry.account.as_str()).cloned() {
-            flow.tasks
-                .spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));
-        }
+        flow.tasks
+            .spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));
     }
     Ok(entries.len())
 }

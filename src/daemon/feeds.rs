@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, Zoned};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
@@ -22,6 +22,8 @@ use crate::system::chain;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A crontab's next minute is computed anew this often, since the wall clock may have jumped.
 const RECKON_EVERY: Duration = Duration::from_secs(60);
+/// Sources worked on at once. A network share that hangs takes a thread with it, and lookups need theirs.
+const SOURCES_AT_ONCE: usize = 3;
 /// Commands waiting for one source.
 const ASKS: usize = 4;
 
@@ -43,8 +45,19 @@ pub(super) struct Ask {
 }
 
 /// The sources' tasks of the configuration in use.
-#[derive(Default)]
-pub(super) struct Feeds(Mutex<Running>);
+pub(super) struct Feeds {
+    running: Mutex<Running>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Feeds {
+    fn default() -> Feeds {
+        Feeds {
+            running: Mutex::default(),
+            turns: Arc::new(Semaphore::new(SOURCES_AT_ONCE)),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Running {
@@ -55,7 +68,7 @@ struct Running {
 impl Feeds {
     /// Begins a task for each source of the office, and ends those of the office before it.
     pub(super) fn begin(&self, flow: &Flow, mut schedules: Schedules) {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retire.cancel();
         *running = Running::default();
         for feed in &flow.office.load().feeds {
@@ -71,6 +84,7 @@ impl Feeds {
                 schedule,
                 memory: Arc::default(),
                 retire: running.retire.clone(),
+                turns: self.turns.clone(),
             };
             flow.tasks.spawn(keeper.keep(asks));
         }
@@ -78,7 +92,7 @@ impl Feeds {
 
     /// The way to ask for a sync of one source, or of all.
     pub(super) fn named(&self, name: Option<&str>) -> Vec<(String, mpsc::Sender<Ask>)> {
-        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = running
             .asks
             .iter()
@@ -95,6 +109,7 @@ struct Keeper {
     schedule: Schedule,
     memory: Arc<Memory>,
     retire: CancellationToken,
+    turns: Arc<Semaphore>,
 }
 
 impl Keeper {
@@ -114,7 +129,11 @@ impl Keeper {
             ask = tokio::select! {
                 () = self.retire.cancelled() => return,
                 () = self.flow.tasks.stopping() => return,
-                asked = asks.recv() => asked,
+                asked = asks.recv() => match asked {
+                    Some(asked) => Some(asked),
+                    // The next office has its own task for this source.
+                    None => return,
+                },
                 () = self.due() => None,
                 () = self.dropped() => None,
             };
@@ -128,7 +147,9 @@ impl Keeper {
         progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     ) -> Result<Report, String> {
         let (feed, memory) = (self.feed.clone(), self.memory.clone());
+        let turn = self.turns.clone().acquire_owned().await;
         let work = move || {
+            let _turn = turn;
             sync(&feed, &memory, order, &mut |p| {
                 if let Some(progress) = &progress {
                     progress(p);
@@ -227,11 +248,12 @@ impl Keeper {
 
     async fn look(&self) -> Option<(std::path::PathBuf, u64, SystemTime)> {
         let feed = self.feed.clone();
-        let picked = self
-            .flow
-            .tasks
-            .blocking(move || feed.source.pick(SystemTime::now()))
-            .await;
+        let turn = self.turns.clone().acquire_owned().await;
+        let look = move || {
+            let _turn = turn;
+            feed.source.pick(SystemTime::now())
+        };
+        let picked = self.flow.tasks.blocking(look).await;
         let picked = picked.ok()?.ok()?;
         Some((picked.path().to_owned(), picked.size(), picked.modified()))
     }

@@ -146,6 +146,10 @@ impl Money {
             ""
         };
         match (locale.symbol(self.currency), style.symbol_first) {
+            // The one pattern with the sign behind a blank, and the minus after it.
+            (Some(symbol), true) if locale == Locale::Dutch => {
+                format!("{symbol}\u{a0}{minus}{number}")
+            }
             (Some(symbol), true) => format!("{minus}{symbol}{number}"),
             (Some(symbol), false) => format!("{minus}{number}\u{a0}{symbol}"),
             (None, true) => format!("{minus}{}\u{a0}{number}", self.currency.code()),
@@ -362,6 +366,7 @@ mod tests {
             ("-0.001", "EUR", Locale::English, "€0.00"),
             ("1234567.895", "EUR", Locale::German, "1.234.567,90\u{a0}€"),
             ("999", "GBP", Locale::English, "£999.00"),
+            ("-1250.5", "EUR", Locale::Dutch, "€\u{a0}-1.250,50"),
             ("1500", "JPY", Locale::English, "JPY\u{a0}1,500"),
             ("1.2345", "KWD", Locale::French, "1,235\u{a0}KWD"),
             ("0.1", "USD", Locale::English, "$0.10"),

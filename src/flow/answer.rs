@@ -20,7 +20,7 @@ use crate::domain::template::Subject;
 use crate::store::outbox::Entry;
 use crate::system::clock;
 use crate::system::throttle::Throttle;
-use crate::webhook::{Reception, Unreadable};
+use crate::webhook::{ANSWER_WITHIN, Reception, Unreadable};
 
 static UNREADABLE: Throttle = Throttle::new();
 
@@ -79,6 +79,8 @@ impl Flow {
             Ok(()) = accepted.durable => {}
             // The disk refused, and said so itself: delivered is what is left to wait for.
             _ = &mut delivered => {}
+            // By now the 200 was given; the delivery goes on by itself.
+            () = tokio::time::sleep(ANSWER_WITHIN) => {}
         }
         Ok(())
     }

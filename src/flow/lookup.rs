@@ -72,7 +72,10 @@ async fn search(
                 // Somebody has this number, but who can't be told: no other source knows better.
                 Ok(Some(Err(Skip::SharedNumber))) => verdict = Skip::SharedNumber,
                 Ok(_) => continue,
-                Err(e) => failed(feed.source.name(), &chain::of(&e)),
+                Err(e) => {
+                    feed.shelf.suspect();
+                    failed(feed.source.name(), &chain::of(&e));
+                }
             }
             if verdict == Skip::SharedNumber {
                 break;

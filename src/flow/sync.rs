@@ -33,13 +33,14 @@ pub fn sync(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, SyncError> {
     let start = Instant::now();
+    let _turn = feed.shelf.turn();
     let picked = pick(feed)?;
     if order.dry_run {
         return dry_run(feed, &picked, progress, start);
     }
     if let Some(facts) = feed.shelf.current().map(|r| r.facts.clone()) {
         let digest = feed.source.digest(&picked)?.to_string();
-        if digest == facts.digest {
+        if digest == facts.digest && !feed.shelf.is_suspect() {
             feed.source.settle(&picked)?;
             return Ok(Report {
                 source: feed.source.name().to_owned(),

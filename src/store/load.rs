@@ -16,8 +16,10 @@ use super::schema::{CONTACTS, FACTS, Facts, NUMBERS, REPLICA_VERSION};
 use super::sync_directory;
 use crate::domain::contact::Contact;
 
-/// Most contacts of one source: two million with two numbers each keep 64 MB of numbers to sort.
+/// Most contacts of one source.
 pub const CONTACTS_PER_SOURCE: u32 = 2_000_000;
+/// Most numbers of one source; they are sorted in memory, 16 bytes each.
+pub const NUMBERS_PER_SOURCE: usize = 4_000_000;
 /// Pages a load keeps in memory, and with it most of what a load adds to the process.
 const LOAD_CACHE_BYTES: usize = 8 << 20;
 /// Contacts handed to redb in one go.
@@ -32,7 +34,9 @@ pub enum LoadError {
     },
     #[error("{path} can't be put in place")]
     Place { path: PathBuf, source: io::Error },
-    #[error("the source has more than {CONTACTS_PER_SOURCE} contacts")]
+    #[error(
+        "the source has more than {CONTACTS_PER_SOURCE} contacts or {NUMBERS_PER_SOURCE} numbers"
+    )]
     TooMany,
     #[error("the finished generation does not open")]
     Open(#[from] ReplicaError),
@@ -96,7 +100,8 @@ impl Load {
     }
 
     pub fn add(&mut self, contact: &Contact) -> Result<(), LoadError> {
-        if self.contacts == CONTACTS_PER_SOURCE {
+        let numbers = self.numbers.len() + contact.numbers.len();
+        if self.contacts == CONTACTS_PER_SOURCE || numbers > NUMBERS_PER_SOURCE {
             return Err(LoadError::TooMany);
         }
         let id = self.contacts;

@@ -43,6 +43,8 @@ pub enum OutboxError {
     NoSuchCard(String),
     #[error("the card of call {call} is {phase}, not parked")]
     NotParked { call: String, phase: &'static str },
+    #[error("there is no account {0} any more; give the card up: ringcard outbox drop CALL")]
+    NoSuchAccount(String),
     #[error("the card of call {0} is done with already")]
     Finished(String),
 }
@@ -59,6 +61,13 @@ struct Index {
     finished: VecDeque<Key>,
     waiting: usize,
     turn: u64,
+}
+
+/// What has to be written after the index has changed.
+#[derive(Default)]
+struct Changes {
+    entries: Vec<Entry>,
+    forgotten: Vec<Key>,
 }
 
 pub struct Outbox {
@@ -141,14 +150,9 @@ impl Outbox {
 
     pub fn finish(&self, key: &Key, outcome: &Outcome) {
         let mut index = self.lock();
-        let (changed, forgotten) = index.finish(key, outcome);
+        let changes = index.finish(key, outcome);
         drop(index);
-        for entry in changed {
-            drop(self.write(&entry));
-        }
-        for key in forgotten {
-            drop(self.writes.try_send(Write::Forget(key)));
-        }
+        self.write_all(changes);
     }
 
     /// The call is over: its card, if it still waits, is not worth sending, and a late start of it neither.
@@ -166,7 +170,14 @@ impl Outbox {
                 let deadline = Deadline::new(*now, None, std::time::Duration::ZERO);
                 let nothing = Card { rows: Vec::new() };
                 index.insert(Entry::new(account, call.clone(), nothing, deadline));
-                index.finish(&key, &Outcome::Expired("the call has ended".into()));
+                let over = Outcome::Expired("the call has ended".into());
+                // Only in memory: most calls that end had no card, and none of them needs the disk.
+                let forgotten = index.finish(&key, &over).forgotten;
+                drop(index);
+                self.write_all(Changes {
+                    entries: Vec::new(),
+                    forgotten,
+                });
             }
         }
     }
@@ -261,6 +272,15 @@ impl Outbox {
         drop(self.writes.try_send(Write::Close));
     }
 
+    fn write_all(&self, changes: Changes) {
+        for entry in changes.entries {
+            drop(self.write(&entry));
+        }
+        for key in changes.forgotten {
+            drop(self.writes.try_send(Write::Forget(key)));
+        }
+    }
+
     fn write(&self, entry: &Entry) -> oneshot::Receiver<()> {
         let (done, durable) = oneshot::channel();
         // A full queue drops `done`, and the receiver learns that the entry is not durable.
@@ -300,11 +320,26 @@ impl Index {
         Some(slot)
     }
 
-    /// Returns the entries that changed and the calls that are forgotten.
-    fn finish(&mut self, key: &Key, outcome: &Outcome) -> (Vec<Entry>, Vec<Key>) {
-        let Some(slot) = self.remove(key) else {
-            return Default::default();
-        };
+    fn finish(&mut self, key: &Key, outcome: &Outcome) -> Changes {
+        let mut changes = Changes::default();
+        self.end(key, outcome, &mut changes);
+        if self.parked.len() > PARKED_CARDS
+            && let Some(oldest) = self.parked.front().cloned()
+        {
+            let reason = Outcome::Dropped("made room for newer parked cards".into());
+            self.end(&oldest, &reason, &mut changes);
+        }
+        while self.finished.len() > FINISHED_CALLS
+            && let Some(oldest) = self.finished.pop_front()
+        {
+            self.slots.remove(&oldest);
+            changes.forgotten.push(oldest);
+        }
+        changes
+    }
+
+    fn end(&mut self, key: &Key, outcome: &Outcome, changes: &mut Changes) {
+        let Some(slot) = self.remove(key) else { return };
         let (phase, reason) = match outcome {
             Outcome::Settled => (Phase::Settled, None),
             Outcome::Expired(reason) => (Phase::Expired, Some(reason)),
@@ -323,21 +358,7 @@ impl Index {
             entry.card = None;
         }
         self.insert(entry.clone());
-        let mut changed = vec![entry];
-        if self.parked.len() > PARKED_CARDS
-            && let Some(oldest) = self.parked.front().cloned()
-        {
-            let reason = Outcome::Dropped("made room for newer parked cards".into());
-            changed.extend(self.finish(&oldest, &reason).0);
-        }
-        let mut forgotten = Vec::new();
-        while self.finished.len() > FINISHED_CALLS
-            && let Some(oldest) = self.finished.pop_front()
-        {
-            self.slots.remove(&oldest);
-            forgotten.push(oldest);
-        }
-        (changed, forgotten)
+        changes.entries.push(entry);
     }
 }
 
@@ -435,14 +456,17 @@ mod tests {
             let _ = writes.try_recv();
         }
         assert_eq!(outbox.accept(entry("one-more")).err(), Some(Skip::Overload));
+        let mut forgotten = 0;
         for i in 0..WAITING_CARDS {
             let outcome = match i <= PARKED_CARDS {
                 true => Outcome::Parked("refused".into()),
                 false => Outcome::Settled,
             };
             outbox.finish(&format!("office/w{i}"), &outcome);
-            while writes.try_recv().is_ok() {}
+            let forget = |w: &Write| matches!(w, Write::Forget(_));
+            forgotten += writes.try_iter().filter(forget).count();
         }
+        assert_eq!(forgotten, WAITING_CARDS - PARKED_CARDS - FINISHED_CALLS);
         let expected = Counts {
             waiting: 0,
             parked: PARKED_CARDS,

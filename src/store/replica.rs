@@ -7,7 +7,8 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase};
@@ -126,6 +127,9 @@ fn decode(id: ContactId, bytes: &[u8]) -> Result<Contact, redb::Error> {
 pub struct Shelf {
     directory: PathBuf,
     published: ArcSwapOption<Replica>,
+    /// Reading it has failed: it must be built anew even from unchanged content.
+    suspect: AtomicBool,
+    loading: Mutex<()>,
 }
 
 impl Shelf {
@@ -147,10 +151,14 @@ impl Shelf {
                 Err(e) => failures.push(e),
             }
         }
+        let published = ArcSwapOption::new(published);
+        let (suspect, loading) = Default::default();
         Ok((
             Shelf {
                 directory,
-                published: ArcSwapOption::new(published),
+                published,
+                suspect,
+                loading,
             },
             failures,
         ))
@@ -161,6 +169,19 @@ impl Shelf {
         self.published.load_full()
     }
 
+    /// The right to build the next generation; waits for whoever has it.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn suspect(&self) {
+        self.suspect.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
+    }
+
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -168,6 +189,7 @@ impl Shelf {
     /// Makes `replica` what everybody sees from now on, and removes what is older than the one before it.
     pub(super) fn publish(&self, replica: Replica) -> io::Result<()> {
         let previous = self.published.swap(Some(Arc::new(replica)));
+        self.suspect.store(false, Ordering::Relaxed);
         let (Some(current), Some(previous)) = (self.current(), previous) else {
             return Ok(());
         };

@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable};
 use tokio::sync::oneshot;
 
-use super::outbox::{Entry, Key, Phase};
+use super::outbox::{Entry, FINISHED_CALLS, Key, PARKED_CARDS, Phase, WAITING_CARDS};
 use super::schema::{CARDS, OUTBOX_META, OUTBOX_VERSION};
 
 /// How long a card's end waits for other changes before it is committed.
@@ -23,8 +23,10 @@ const LINGER: Duration = Duration::from_millis(500);
 const DISK_RETRY: Duration = Duration::from_secs(5);
 /// Pages of the outbox kept in memory: it holds little.
 const OUTBOX_CACHE_BYTES: usize = 1 << 20;
-/// Changes in one commit.
+/// Changes taken from the queue at a time.
 const COMMIT_CHANGES: usize = 1_024;
+/// Changes kept for a disk that refuses: each call the outbox remembers, once.
+const UNWRITTEN_CHANGES: usize = WAITING_CARDS + PARKED_CARDS + FINISHED_CALLS;
 
 pub enum Write {
     Put(Box<Entry>, oneshot::Sender<()>),
@@ -45,7 +47,8 @@ pub struct Writer {
     unwritten: HashMap<Key, Option<Box<Entry>>>,
     acknowledge: Vec<oneshot::Sender<()>>,
     pongs: Vec<oneshot::Sender<()>>,
-    refused: bool,
+    /// While the disk refuses: when it is tried next.
+    retry_at: Option<Instant>,
     closed: bool,
 }
 
@@ -58,7 +61,7 @@ impl Writer {
             unwritten,
             acknowledge,
             pongs,
-            refused: false,
+            retry_at: None,
             closed: false,
         }
     }
@@ -66,46 +69,71 @@ impl Writer {
     /// Runs until the outbox is closed or dropped, then writes what is left.
     pub fn run(mut self, mut report: impl DiskReport) {
         if let Some(problem) = self.file.problem.take() {
-            self.refused = true;
+            self.retry_at = Some(Instant::now());
             report.disk_refused(&problem);
         }
         loop {
-            let patience = match (self.unwritten.is_empty(), self.refused) {
-                (true, _) => None,
-                (false, true) => Some(DISK_RETRY),
-                (false, false) => Some(LINGER),
-            };
-            let open = self.collect(patience);
+            let open = self.collect();
             if !self.unwritten.is_empty() {
                 self.commit(&mut report);
             }
-            self.acknowledge.clear();
-            for pong in self.pongs.drain(..) {
-                let _ = pong.send(());
-            }
+            self.answer();
             if !open || self.closed {
                 return;
             }
         }
     }
 
-    /// Gathers changes until one wants to be durable now, or `patience` is over. False once all is said.
-    fn collect(&mut self, patience: Option<Duration>) -> bool {
-        let next = match patience {
-            None => self.queue.recv().ok(),
-            Some(limit) => match self.queue.recv_timeout(limit) {
-                Err(RecvTimeoutError::Timeout) => return true,
-                next => next.ok(),
-            },
+    /// Gathers changes until they should be written. False once all is said.
+    fn collect(&mut self) -> bool {
+        let mut until = match (self.unwritten.is_empty(), self.retry_at) {
+            (true, _) => None,
+            (false, None) => Some(Instant::now() + LINGER),
+            (false, retry_at) => retry_at,
         };
-        let Some(first) = next else { return false };
-        let mut hurry = self.take(first);
-        while self.unwritten.len() < COMMIT_CHANGES
-            && let Ok(more) = self.queue.try_recv()
-        {
-            hurry |= self.take(more);
+        loop {
+            let next = match until {
+                None => self
+                    .queue
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => self
+                    .queue
+                    .recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            let mut hurry = match next {
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Ok(write) => self.take(write),
+            };
+            for more in self
+                .queue
+                .try_iter()
+                .take(COMMIT_CHANGES)
+                .collect::<Vec<_>>()
+            {
+                hurry |= self.take(more);
+            }
+            match self.retry_at {
+                _ if self.closed => return true,
+                None if hurry => return true,
+                // The disk has refused and its next chance is not come: nothing is durable until then.
+                Some(at) if at > Instant::now() => {
+                    self.answer();
+                    until = Some(at);
+                }
+                Some(_) => return true,
+                None => until = until.or_else(|| Some(Instant::now() + LINGER)),
+            }
         }
-        hurry || self.refused || self.collect(Some(LINGER))
+    }
+
+    /// Lets go of whoever waits: with a word if the commit gave one, else as not durable.
+    fn answer(&mut self) {
+        self.acknowledge.clear();
+        for pong in self.pongs.drain(..) {
+            let _ = pong.send(());
+        }
     }
 
     /// True for what somebody waits for.
@@ -113,14 +141,13 @@ impl Writer {
         match write {
             Write::Put(entry, done) => {
                 let hurry = entry.phase == Phase::Waiting;
-                self.unwritten.insert(entry.key(), Some(entry));
-                if hurry {
+                if self.note(entry.key(), Some(entry)) && hurry {
                     self.acknowledge.push(done);
                 }
                 hurry
             }
             Write::Forget(key) => {
-                self.unwritten.insert(key, None);
+                self.note(key, None);
                 false
             }
             Write::Ping(pong) => {
@@ -134,6 +161,15 @@ impl Writer {
         }
     }
 
+    /// False at the bound: the change is given up, and with it only what a restart would know of this call.
+    fn note(&mut self, key: Key, change: Option<Box<Entry>>) -> bool {
+        let room = self.unwritten.len() < UNWRITTEN_CHANGES || self.unwritten.contains_key(&key);
+        if room {
+            self.unwritten.insert(key, change);
+        }
+        room
+    }
+
     fn commit(&mut self, report: &mut impl DiskReport) {
         match self.file.commit(&self.unwritten) {
             Ok(()) => {
@@ -142,12 +178,13 @@ impl Writer {
                     // The caller may have had its answer already: the card was delivered first.
                     let _ = done.send(());
                 }
-                if std::mem::take(&mut self.refused) {
+                if self.retry_at.take().is_some() {
                     report.disk_recovered();
                 }
             }
             Err(e) => {
-                if !std::mem::replace(&mut self.refused, true) {
+                let again = self.retry_at.replace(Instant::now() + DISK_RETRY);
+                if again.is_none() {
                     report.disk_refused(&e.to_string());
                 }
             }
@@ -355,7 +392,10 @@ mod tests {
             assert!(accepted.durable.await.is_err());
             assert_eq!(outbox.counts().waiting, 1);
             fs::create_dir(dir.path().join("missing")).unwrap();
-            outbox.accept(entry("b")).unwrap().durable.await.unwrap();
+            // Its next chance is not come yet, and nobody is kept waiting for it.
+            assert!(outbox.accept(entry("b")).unwrap().durable.await.is_err());
+            assert!(outbox.ping().await);
+            outbox.close();
         });
         assert_eq!(reports.len(), 2, "{reports:?}");
         assert_eq!(reports[1], "recovered");

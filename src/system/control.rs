@@ -27,6 +27,8 @@ const REQUEST_BYTES: u64 = 16 << 10;
 const ANSWER_BYTES: u64 = 16 << 20;
 /// How long a command may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// How long a command may take to read a line of the answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Lines of an answer waiting for a slow reader.
 const ANSWER_LINES: usize = 64;
 
@@ -145,7 +147,7 @@ async fn converse<F: Future<Output = ()> + Send + 'static>(
     while let Some(answer) = answers.recv().await {
         let mut line = serde_json::to_vec(&answer)?;
         line.push(b'\n');
-        writer.write_all(&line).await?;
+        timeout(ANSWER_TIME, writer.write_all(&line)).await??;
     }
     Ok(())
 }

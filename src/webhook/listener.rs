@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +73,10 @@ impl Bound {
                 if UnixStream::connect(path).await.is_err() {
                     let _ = std::fs::remove_file(path);
                 }
-                Bound::Unix(UnixListener::bind(path)?)
+                let listener = UnixListener::bind(path)?;
+                // The proxy's user is in our group, or it can't come in.
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+                Bound::Unix(listener)
             }
         })
     }

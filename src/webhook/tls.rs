@@ -65,7 +65,7 @@ impl Identity {
         })
     }
 
-    /// The pair in `directory`, made there first if it is missing. Valid for `names` and for ten years:
+    /// The pair in `directory`, made there first if it is missing. Valid for `names`, and until 2049:
     /// whoever pins its fingerprint must not be surprised by a new one.
     pub fn self_signed(directory: &Path, names: Vec<String>) -> Result<Identity, CertificateError> {
         let files = IdentityFiles {
@@ -173,18 +173,21 @@ fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
     fs::read(path).map_err(error)
 }
 
+/// The name appears only with the whole file behind it: a power cut must not leave half a key.
 fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), CertificateError> {
     use std::os::unix::fs::OpenOptionsExt;
     let write = || {
+        let beside = path.with_extension("new");
         let mut options = fs::OpenOptions::new();
         let mut file = options
             .write(true)
             .create(true)
             .truncate(true)
             .mode(mode)
-            .open(path)?;
+            .open(&beside)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&beside, path)
     };
     write().map_err(|source| CertificateError::Write {
         path: path.into(),

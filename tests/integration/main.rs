@@ -1,6 +1,7 @@
 //! The whole of Ringcard against a strict stand-in for Hipcall, over real TLS, files and signals.
 
 #![allow(unreachable_pub, reason = "a test program has no outside")]
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
 mod calls;
 mod commands;

@@ -17,7 +17,7 @@ async fn passing_faults_are_tried_again_until_the_card_is_there_once() {
     ];
     for fault in faults {
         let office = Office::open().await;
-        office.hipcall.script([fault.clone()]);
+        office.hipcall.script([fault]);
         let call = office.call(CUSTOMER).await;
         assert_eq!(office.card(&call).await.len(), 4, "{fault:?}");
         assert_eq!(office.cards(&call).await, 1, "{fault:?}");
