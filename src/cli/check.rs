@@ -39,7 +39,10 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     );
     note("state directory", state_directory(&config));
     for source in &config.sources {
-        note(&format!("source {}", source.name()), read(source));
+        match read(source) {
+            Ok(report) => say(&format!("source {report}")),
+            Err(fault) => faults.push(format!("source {}: {fault}", source.name())),
+        }
     }
     for fault in &faults {
         complain(fault);

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::domain::call::{Call, CallId, Direction, RawNumber};
 use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
+use crate::domain::phone::PhoneNumber;
 use crate::flow::answer;
 use crate::flow::deliver::Delivery;
 use crate::flow::office::{Account, Flow, Office};
@@ -189,10 +190,10 @@ async fn explain(
         card: None,
         reason: None,
     };
-    let number = match answer::customer(&call, &account) {
+    let number = match PhoneNumber::parse(&call.customer.0, account.config.region) {
         Ok(number) => number,
-        Err(skip) => {
-            explanation.reason = Some(skip.reason().to_owned());
+        Err(e) => {
+            explanation.reason = Some(format!("the number {e}"));
             return Ok(explanation);
         }
     };

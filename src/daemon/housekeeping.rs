@@ -16,8 +16,10 @@ use crate::status::Board;
 use crate::system::{chain, notify};
 use crate::webhook::Identity;
 
-/// How often the line is used at the least, and the certificate looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often the line is used at the least.
+const WARM_EVERY: Duration = Duration::from_secs(30);
+/// How often the certificate's files are looked at: two file times.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A sign of life is given this many times in the watchdog's period.
 const SIGNS: u32 = 3;
 /// Without a watchdog the status line is still renewed this often.
@@ -28,8 +30,10 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     let signs = notify::watchdog().map_or(STATUS_EVERY, |period| period / SIGNS);
     let (mut sign, mut look) = (interval(signs), interval(LOOK_EVERY));
+    let mut warm = interval(WARM_EVERY);
     sign.set_missed_tick_behavior(MissedTickBehavior::Delay);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stamp = identity.as_ref().map(|i| i.stamp());
     loop {
         tokio::select! {
@@ -40,8 +44,8 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
                 }
                 notify::status(&line(&flow));
             }
+            _ = warm.tick() => use_lines(&flow),
             _ = look.tick() => {
-                warm(&flow);
                 if let Some(identity) = &identity {
                     let now = Some(identity.stamp());
                     if now != stamp {
@@ -75,7 +79,7 @@ fn line(flow: &Flow) -> String {
 }
 
 /// Uses each node's connection, so that a lost one is opened before a call needs it.
-fn warm(flow: &Flow) {
+fn use_lines(flow: &Flow) {
     let office = flow.office.load();
     let nodes: BTreeMap<&str, &Arc<Account>> = office
         .accounts
@@ -85,7 +89,7 @@ fn warm(flow: &Flow) {
     for account in nodes.into_values() {
         let (account, board) = (account.clone(), flow.board.clone());
         flow.tasks.spawn(async move {
-            let subject = format!("node {}", account.config.node);
+            let subject = account.node_subject();
             match account.client.warm().await {
                 Ok(()) if board.clear(&subject) => {
                     info!(node = account.config.node, "reachable again")

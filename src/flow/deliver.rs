@@ -61,6 +61,7 @@ impl Delivery {
                 let took = self.received.map(|r| r.elapsed());
                 board.delivered(account, took);
                 board.clear(&subject);
+                board.clear(&self.account.node_subject());
                 debug!(%account, %call, ?took, "delivered");
             }
             Outcome::Expired(reason) => {

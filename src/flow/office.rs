@@ -20,6 +20,13 @@ pub struct Account {
     pub client: Client,
 }
 
+impl Account {
+    /// How alarms call its node.
+    pub fn node_subject(&self) -> String {
+        format!("node {}", self.config.node)
+    }
+}
+
 /// A source with its published copy. The first source that knows a number wins.
 #[derive(Clone)]
 pub struct Feed {

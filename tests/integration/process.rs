@@ -301,3 +301,69 @@ async fn killed_at_any_moment_of_a_sync_it_starts_with_the_same_answers() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_sample_configuration_answers_the_recorded_events() {
+    let office = Office::closed().await;
+    let readme = include_str!("../../README.md");
+    let sample = readme
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let port = free_port();
+    let here = |name: &str| office.path(name).display().to_string();
+    let changes = [
+        ("0.0.0.0:8443", format!("127.0.0.1:{port}")),
+        (
+            "\"https://use.hipcall.com.tr\"",
+            format!("\"{}\"", office.hipcall.node_url()),
+        ),
+        ("/etc/ringcard/istanbul.token", here("token")),
+        ("/etc/ringcard/istanbul.secrets", here("webhook-secrets")),
+        (
+            "/var/lib/ringcard-import/contacts.csv",
+            here("contacts.csv"),
+        ),
+    ];
+    let mut text = "state-dir = \"state\"\nruntime-dir = \"run\"\n".to_owned() + sample;
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, &to);
+    }
+    // The stand-in's authority is none of the system's.
+    text.push_str("\n[hipcall]\nca-file = \"hipcall-ca.pem\"\n");
+    office.configure(|_| text);
+    assert!(
+        ringcard(&office.made_up.config_path())
+            .arg("sync")
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
+    let process = Process::start(&office).await;
+    for (event, name) in [
+        (
+            include_str!("../data/call_init.inbound.json"),
+            "Ad: Ayşe Yılmaz",
+        ),
+        (
+            include_str!("../data/call_init.outbound.json"),
+            "Ad: Oliver Bennett",
+        ),
+    ] {
+        let event: serde_json::Value = serde_json::from_str(event).unwrap();
+        let call = event["data"]["uuid"].as_str().unwrap();
+        office.hipcall.ring(call);
+        let sent = process.panel.send(&event).await;
+        assert!(
+            matches!(sent, Sent::Answered { status: 200, .. }),
+            "{sent:?}"
+        );
+        assert_eq!(office.card(call).await[1], name);
+    }
+    process.killed().await;
+}

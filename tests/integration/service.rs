@@ -84,6 +84,35 @@ async fn a_new_certificate_is_shown_to_the_next_connection() {
 }
 
 #[tokio::test]
+async fn a_certificate_renewed_by_another_program_is_noticed() {
+    let office = Office::open().await;
+    let other = tempfile::tempdir().unwrap();
+    let new = Identity::self_signed(other.path(), vec!["localhost".to_owned()]).unwrap();
+    let certificate = office.made_up.daemon_certificate();
+    std::fs::copy(&new.files().key, certificate.with_extension("key")).unwrap();
+    std::fs::copy(&new.files().certificate, &certificate).unwrap();
+    let fingerprint = Some(new.fingerprint());
+    office
+        .until(|s| s.webhook.certificate_fingerprint == fingerprint)
+        .await;
+}
+
+#[tokio::test]
+async fn a_hipcall_out_of_reach_is_an_alarm_until_it_is_back() {
+    let mut office = Office::closed().await;
+    office.hipcall.go_down().await;
+    office.start().await;
+    let subject = format!("node {}", office.hipcall.node_url());
+    office
+        .until(|s| s.alarms.iter().any(|a| a.subject == subject))
+        .await;
+    office.hipcall.come_up().await.unwrap();
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.card(&call).await.len(), 4);
+    office.until(|s| s.alarms.is_empty()).await;
+}
+
+#[tokio::test]
 async fn two_daemons_never_work_in_one_state_directory() {
     let office = Office::open().await;
     let config = Config::load(&office.made_up.config_path()).unwrap();
