@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable};
+use redb::{Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable};
 use tokio::sync::oneshot;
 
 use super::outbox::{Entry, FINISHED_CALLS, Key, PARKED_CARDS, Phase, WAITING_CARDS};
@@ -192,9 +192,30 @@ impl Writer {
     }
 }
 
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(OUTBOX_CACHE_BYTES);
+    builder
+}
+
+/// Makes a missing file beside its place: a power cut leaves a whole one or none, and none is no damage.
+fn make(path: &Path) -> Result<(), DatabaseError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    builder().create(&beside)?.close()?;
+    fs::rename(&beside, path)?;
+    path.parent().map_or(Ok(()), super::sync_directory)?;
+    Ok(())
+}
+
+type Create = Box<dyn Fn() -> Result<Database, DatabaseError> + Send>;
+
 /// The file, closed after an error: redb does not go on after the disk has failed it.
 pub(super) struct OutboxFile {
-    path: PathBuf,
+    create: Create,
     database: Option<Database>,
     problem: Option<String>,
 }
@@ -202,8 +223,17 @@ pub(super) struct OutboxFile {
 impl OutboxFile {
     /// Opens or makes the file. One that can't be read is set aside, never deleted, and a new one begun.
     pub(super) fn open(path: &Path) -> (OutboxFile, Vec<Entry>) {
+        let place = path.to_owned();
+        let create = move || {
+            make(&place)?;
+            builder().create(&place)
+        };
+        OutboxFile::with(path, Box::new(create))
+    }
+
+    fn with(path: &Path, create: Create) -> (OutboxFile, Vec<Entry>) {
         let mut file = OutboxFile {
-            path: path.into(),
+            create,
             database: None,
             problem: None,
         };
@@ -230,9 +260,7 @@ impl OutboxFile {
     }
 
     fn load(&mut self) -> Result<Vec<Entry>, redb::Error> {
-        let database = Builder::new()
-            .set_cache_size(OUTBOX_CACHE_BYTES)
-            .create(&self.path)?;
+        let database = (self.create)()?;
         let mut entries = Vec::new();
         let is_new = database.begin_read()?.list_tables()?.next().is_none();
         if is_new {
@@ -295,6 +323,9 @@ impl OutboxFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod crash;
 
 #[cfg(test)]
 mod tests {
