@@ -46,9 +46,7 @@ async fn explain(path: &Path, whom: Whom) -> Result<Explanation, Failure> {
         answer => return Ok(answer?),
     }
     let config = load(path)?;
-    explain_offline(config, &number, account.as_deref())
-        .await
-        .map_err(Failure::Other)
+    explain_offline(config, &number, account.as_deref()).map_err(Failure::Other)
 }
 
 fn told(explanation: &Explanation) -> String {

@@ -54,7 +54,7 @@ async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) 
     match request {
         Request::Status => answers.done(flow.board.show(flow.outbox.counts())).await,
         Request::Lookup { number, account } => {
-            match explain(flow, &flow.office.load_full(), &number, account.as_deref()).await {
+            match explain(flow, &flow.office.load_full(), &number, account.as_deref()) {
                 Ok(explanation) => answers.done(explanation).await,
                 Err(reason) => answers.failed(reason).await,
             }
@@ -166,7 +166,7 @@ async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answer
 }
 
 /// Looks a number up as a call from it would, and renders the card it would get.
-async fn explain(
+fn explain(
     flow: &Flow,
     office: &Arc<Office>,
     number: &str,
@@ -198,7 +198,7 @@ async fn explain(
         }
     };
     explanation.number = Some(number.e164());
-    let found = flow.find(office, number).await;
+    let found = flow.find(office, number);
     if let Ok(finding) = &found {
         explanation.rule = Some(finding.rung.as_str().to_owned());
         explanation.source = Some(finding.source.clone());
@@ -213,7 +213,7 @@ async fn explain(
 }
 
 /// The same without a daemon, from the files it would use.
-pub async fn explain_offline(
+pub fn explain_offline(
     config: Config,
     number: &str,
     account: Option<&str>,
@@ -228,7 +228,7 @@ pub async fn explain_offline(
         board: Arc::default(),
         tasks: Tasks::default(),
     };
-    explain(&flow, &office, number, account).await
+    explain(&flow, &office, number, account)
 }
 
 fn account_named(office: &Office, name: Option<&str>) -> Result<Arc<Account>, String> {

@@ -211,7 +211,7 @@ impl CardTemplate {
             .as_ref()
             .and_then(|_| text("label"))
             .filter(|l| !l.is_empty());
-        let varies = template.text.contains("{{") || template.text.contains("{%");
+        let varies = !is_constant(&template.text);
         let row = match template.kind {
             RowKind::Title => Row::Title {
                 text: said,
@@ -233,7 +233,11 @@ impl CardTemplate {
     }
 
     fn text(&self, row: usize, key: &'static str, context: &Value) -> Result<String, Error> {
-        self.env.get_template(&name(row, key))?.render(context)
+        let template = self.env.get_template(&name(row, key))?;
+        match is_constant(template.source()) {
+            true => Ok(template.source().to_owned()),
+            false => template.render(context),
+        }
     }
 
     fn context(&self, subject: &Subject<'_>) -> Value {
@@ -284,6 +288,11 @@ impl RowTemplate {
                 .filter_map(|(key, t)| Some((key, t.as_deref()?))),
         )
     }
+}
+
+/// Labels and titles mostly are: they need no rendering.
+fn is_constant(template: &str) -> bool {
+    !template.contains('{')
 }
 
 fn name(row: usize, key: &str) -> String {

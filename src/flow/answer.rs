@@ -65,23 +65,28 @@ impl Flow {
         // An account that a reload took away while its event was read.
         let account = office.accounts.get(name).cloned().ok_or(Skip::Overload)?;
         let number = customer(&call, &account)?;
-        let found = self.find(&office, number).await;
+        let found = self.find(&office, number);
         let card = card(&office, &account, &call, number, found)?;
         let deadline = Deadline::new(clock::now(), call.started_at, office.card.lifetime);
         let entry = Entry::new(name, call.id.clone(), card, deadline);
-        let accepted = self.outbox.accept(entry)?;
+        let (entry, halt) = self.outbox.accept(entry)?;
         debug!(%name, call = %call.id, %number, "a card is on its way");
         let delivery = Delivery::new(self.clone(), account, Some(received));
-        let mut delivered = self
-            .tasks
-            .spawn(delivery.run(accepted.entry, accepted.halt));
+        let mut delivered = Box::pin(delivery.run(entry.clone(), halt));
+        // Asked for after the send has begun, so that the disk is not in its way.
+        let durable = async {
+            if self.outbox.persist(&entry).await.is_err() {
+                // The disk refused, and said so itself: delivered is what is left to wait for, for as
+                // long as the 200 may wait.
+                tokio::time::sleep(ANSWER_WITHIN).await;
+            }
+        };
         tokio::select! {
-            Ok(()) = accepted.durable => {}
-            // The disk refused, and said so itself: delivered is what is left to wait for.
-            _ = &mut delivered => {}
-            // By now the 200 was given; the delivery goes on by itself.
-            () = tokio::time::sleep(ANSWER_WITHIN) => {}
+            biased;
+            () = &mut delivered => return Ok(()),
+            () = durable => {}
         }
+        self.tasks.spawn(delivered);
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! number -> contact: the sources are asked in their order, and the answer can say why it is the answer.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::error;
@@ -39,67 +37,46 @@ impl Finding {
 }
 
 impl Flow {
-    pub async fn find(&self, office: &Arc<Office>, number: PhoneNumber) -> Result<Finding, Skip> {
-        let board = self.board.clone();
-        let failed = move |source: &str, reason: &str| {
-            let subject = format!("source {source}");
-            let advice = "the next sync replaces the copy; see `ringcard sync`";
-            if board.raise(&subject, "its copy can't be read", advice) {
-                error!(
-                    event_id = "lookup-failed",
-                    source, reason, "a lookup failed"
-                );
+    /// Asks the sources in their order. A copy that can't be read is passed over for the next source's.
+    pub fn find(&self, office: &Office, number: PhoneNumber) -> Result<Finding, Skip> {
+        Tasks::in_place(|| {
+            for feed in &office.feeds {
+                match ask(feed, number) {
+                    Ok(Err(Skip::UnknownCaller)) => {}
+                    // Also when different contacts share the number: no other source knows better.
+                    Ok(known) => return known,
+                    Err(e) => self.passed_over(feed, &e),
+                }
             }
-        };
-        search(office, number, &self.tasks, failed).await
+            Err(Skip::UnknownCaller)
+        })
+    }
+
+    fn passed_over(&self, feed: &Feed, error: &ReplicaError) {
+        feed.shelf.suspect();
+        let source = feed.source.name();
+        let subject = format!("source {source}");
+        let advice = "the next sync replaces the copy; see `ringcard sync`";
+        if self.board.raise(&subject, "its copy can't be read", advice) {
+            let reason = chain::of(error);
+            error!(
+                event_id = "lookup-failed",
+                source, reason, "a lookup failed"
+            );
+        }
     }
 }
 
-/// Whom a lookup asks on a thread that may wait for the disk. A copy that can't be read is passed over for
-/// the next source's, and told to `failed`.
-async fn search(
-    office: &Arc<Office>,
-    number: PhoneNumber,
-    tasks: &Tasks,
-    failed: impl Fn(&str, &str) + Send + 'static,
-) -> Result<Finding, Skip> {
-    let office = office.clone();
-    let search = move || {
-        let mut verdict = Skip::UnknownCaller;
-        for feed in &office.feeds {
-            match ask(feed, number) {
-                Ok(Some(Ok(finding))) => return Ok(finding),
-                // Somebody has this number, but who can't be told: no other source knows better.
-                Ok(Some(Err(Skip::SharedNumber))) => verdict = Skip::SharedNumber,
-                Ok(_) => continue,
-                Err(e) => {
-                    feed.shelf.suspect();
-                    failed(feed.source.name(), &chain::of(&e));
-                }
-            }
-            if verdict == Skip::SharedNumber {
-                break;
-            }
-        }
-        Err(verdict)
-    };
-    // A panic here is a damaged file: nobody is found, and the next sync replaces it.
-    tasks
-        .blocking(search)
-        .await
-        .unwrap_or(Err(Skip::UnknownCaller))
-}
-
-/// `None`: the source has not been read yet.
-fn ask(feed: &Feed, number: PhoneNumber) -> Result<Option<Result<Finding, Skip>>, ReplicaError> {
+fn ask(feed: &Feed, number: PhoneNumber) -> Result<Result<Finding, Skip>, ReplicaError> {
     let Some(replica) = feed.shelf.current() else {
-        return Ok(None);
+        // It has not been read yet.
+        return Ok(Err(Skip::UnknownCaller));
     };
     let chosen = choose(replica.lookup(number)?);
-    Ok(Some(chosen.map(|(contact, rung)| Finding {
+    Ok(chosen.map(|(contact, rung)| Finding {
         contact,
         rung,
         source: feed.source.name().to_owned(),
         as_of: replica.facts.as_of,
-    })))
+    }))
 }

@@ -1,7 +1,7 @@
 //! Cards accepted and not yet settled, and what became of the recent ones.
 //!
 //! Everything is held in memory and written behind by one thread (`writer`), so that a send never waits for
-//! the disk; `Accepted::durable` tells when the card would outlast a power cut. What is done with is kept
+//! the disk; `Outbox::persist` tells when the card would outlast a power cut. What is done with is kept
 //! for a while without its card, so that the same event told twice gives one card, also after a restart.
 //!
 //! Guarantees: one entry for each call; an entry leaves `Waiting` once; every list has a bound.
@@ -29,14 +29,6 @@ pub const FINISHED_CALLS: usize = 5_000;
 /// Changes on their way to the disk; past it the disk is the fault, and cards live in memory alone.
 const WRITE_QUEUE: usize = 4_096;
 
-/// A card in the outbox, to be delivered.
-pub struct Accepted {
-    pub entry: Entry,
-    pub halt: watch::Receiver<Option<Halt>>,
-    /// Comes when the entry is on disk; is dropped when the disk refused it.
-    pub durable: oneshot::Receiver<()>,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     #[error("no card of call {0} is in the outbox")]
@@ -48,6 +40,14 @@ pub enum OutboxError {
     #[error("the card of call {0} is done with already")]
     Finished(String),
 }
+
+/// The disk did not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the disk did not take the card")]
+pub struct NotDurable;
+
+/// A card to be delivered, and what may halt it.
+pub type Waiting = (Entry, watch::Receiver<Option<Halt>>);
 
 struct Slot {
     entry: Entry,
@@ -109,8 +109,8 @@ impl Outbox {
         (outbox, Writer::new(file, queue))
     }
 
-    /// Takes a card in, unless its call has had one.
-    pub fn accept(&self, entry: Entry) -> Result<Accepted, Skip> {
+    /// Takes a card in, unless its call has had one. It is in memory only until `persist`.
+    pub fn accept(&self, entry: Entry) -> Result<Waiting, Skip> {
         let mut index = self.lock();
         match index.slots.get(&entry.key()).map(|slot| slot.entry.phase) {
             Some(Phase::Expired) => return Err(Skip::Ended),
@@ -119,16 +119,31 @@ impl Outbox {
             None => {}
         }
         let halt = index.insert(entry.clone());
-        drop(index);
-        Ok(Accepted {
-            durable: self.write(&entry),
-            entry,
-            halt,
-        })
+        Ok((entry, halt))
+    }
+
+    /// Comes when an accepted card is on disk; fails when the disk refuses it.
+    pub async fn persist(&self, entry: &Entry) -> Result<(), NotDurable> {
+        // A card that is done with already was written as that, and nothing is lost by staying silent.
+        let waits = |index: &Index| {
+            index
+                .slots
+                .get(&entry.key())
+                .is_some_and(|s| s.entry.phase == Phase::Waiting)
+        };
+        let durable = {
+            let index = self.lock();
+            if !waits(&index) {
+                return Ok(());
+            }
+            // Under the lock, so that no later change of this card can be written before it.
+            self.write(entry)
+        };
+        durable.await.map_err(|_| NotDurable)
     }
 
     /// Gives out the cards that wait since an earlier run.
-    pub fn resume(&self) -> Vec<(Entry, watch::Receiver<Option<Halt>>)> {
+    pub fn resume(&self) -> Vec<Waiting> {
         let index = self.lock();
         let waiting = index
             .slots
@@ -183,11 +198,7 @@ impl Outbox {
     }
 
     /// Puts a parked card back to waiting, with its time starting anew: a person asked for it.
-    pub fn retry(
-        &self,
-        key: &Key,
-        deadline: Deadline,
-    ) -> Result<(Entry, watch::Receiver<Option<Halt>>), OutboxError> {
+    pub fn retry(&self, key: &Key, deadline: Deadline) -> Result<Waiting, OutboxError> {
         let mut index = self.lock();
         let slot = index
             .slots
@@ -407,9 +418,9 @@ mod tests {
     #[test]
     fn the_end_of_a_call_halts_its_card_and_forbids_a_later_one() {
         let (outbox, _writes) = outbox();
-        let accepted = outbox.accept(entry("a")).unwrap();
+        let (_, halt) = outbox.accept(entry("a")).unwrap();
         outbox.call_ended("office", &entry("a").call, &now());
-        assert_eq!(*accepted.halt.borrow(), Some(Halt::CallEnded));
+        assert_eq!(*halt.borrow(), Some(Halt::CallEnded));
         outbox.call_ended("office", &entry("b").call, &now());
         assert_eq!(outbox.accept(entry("b")).err(), Some(Skip::Ended));
     }
@@ -477,16 +488,14 @@ mod tests {
         assert!(outbox.find("w0").is_empty() && !outbox.find("w1").is_empty());
     }
 
-    #[test]
-    fn a_full_queue_means_not_durable_and_never_a_wait() {
+    #[tokio::test]
+    async fn a_full_queue_means_not_durable_and_never_a_wait() {
         let (outbox, _writes) = outbox();
-        let mut last = None;
-        for i in 0..=WRITE_QUEUE {
-            last = Some(outbox.accept(entry(&format!("c{i}"))).unwrap().durable);
+        for i in 0..WRITE_QUEUE {
+            let (entry, _) = outbox.accept(entry(&format!("c{i}"))).unwrap();
+            drop(outbox.write(&entry));
         }
-        assert!(matches!(
-            last.unwrap().try_recv(),
-            Err(oneshot::error::TryRecvError::Closed)
-        ));
+        let (entry, _) = outbox.accept(entry("one-more")).unwrap();
+        assert_eq!(outbox.persist(&entry).await, Err(NotDurable));
     }
 }

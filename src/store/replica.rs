@@ -38,6 +38,8 @@ pub enum ReplicaError {
         directory: PathBuf,
         source: io::Error,
     },
+    #[error("a page of the copy is damaged")]
+    DamagedPage,
     #[error("a lookup failed")]
     Read(#[from] Box<redb::Error>),
 }
@@ -61,7 +63,9 @@ impl Replica {
 
     /// The contacts that have this number, in the source's order, at most `CANDIDATES`.
     pub fn lookup(&self, number: PhoneNumber) -> Result<Vec<Contact>, ReplicaError> {
-        self.find(number)
+        // As in `open`: a page that went bad since may make redb panic.
+        catch_unwind(AssertUnwindSafe(|| self.find(number)))
+            .map_err(|_| ReplicaError::DamagedPage)?
             .map_err(|e| ReplicaError::Read(Box::new(e)))
     }
 

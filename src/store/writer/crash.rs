@@ -218,7 +218,7 @@ fn faults(lies: bool) -> Vec<String> {
             // What a damaged file may make redb do is a fault as well.
             let opened = std::panic::catch_unwind(|| {
                 let (file, entries) = open(&again);
-                (file.problem.clone(), entries)
+                (file.problem, entries)
             });
             let Ok((problem, entries)) = opened else {
                 faults.push(format!("cut {cut}, {survival:?}: panicked"));
