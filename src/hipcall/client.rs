@@ -68,10 +68,12 @@ pub struct Connector {
 impl Connector {
     pub fn new(trust: &Trust) -> Result<Connector, TrustError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(authorities(trust)?)
             .with_no_client_auth();
+        // A configuration that is handed to reqwest has to offer HTTP/2 itself; without, it is never spoken.
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
@@ -197,4 +199,33 @@ async fn read(answer: &mut reqwest::Response) -> Vec<u8> {
         body.extend_from_slice(&chunk);
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::hipcall::{RATE_LIMIT, StandIn, StandInSettings};
+    use std::net::SocketAddr;
+
+    #[tokio::test]
+    async fn http_2_is_spoken_where_hipcall_speaks_it() {
+        let settings = StandInSettings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: "secret".into(),
+            latency: Duration::ZERO,
+            identity: None,
+            rate_limit: RATE_LIMIT,
+            users: Vec::new(),
+        };
+        let hipcall = StandIn::start(settings).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ca_file = directory.path().join("ca.pem");
+        std::fs::write(&ca_file, hipcall.ca_pem()).unwrap();
+        let trust = Trust {
+            ca_file: Some(ca_file),
+        };
+        let connector = Connector::new(&trust).unwrap();
+        let answer = connector.http.head(hipcall.node_url()).send().await;
+        assert_eq!(answer.unwrap().version(), reqwest::Version::HTTP_2);
+    }
 }

@@ -1,0 +1,157 @@
+//! Looking a number up: in the replica on disk, as the daemon does it, and in a `HashMap`.
+
+mod support;
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fastrand::Rng;
+use ringcard::config::Config;
+use ringcard::domain::call::Skip;
+use ringcard::domain::contact::Contact;
+use ringcard::domain::phone::{PhoneNumber, Region};
+use ringcard::flow::lookup;
+use ringcard::flow::office::Office as Flows;
+use ringcard::tasks::Tasks;
+
+use support::office::{Office, known};
+use support::spread::{Spread, Unit};
+use support::{CONTACTS, Result, table, target};
+
+/// Numbers looked up in one go.
+const LOOKUPS: usize = 200_000;
+/// On a blocking thread each one waits for a wake-up, so fewer do.
+const DAEMON_LOOKUPS: usize = 50_000;
+/// Of a hundred.
+const KNOWN: u8 = 80;
+/// The target, in microseconds.
+const P99_MICROS: f64 = 20.0;
+
+fn main() -> ExitCode {
+    let contacts = match support::has("--million") {
+        true => 1_000_000,
+        false => CONTACTS,
+    };
+    let title = format!("Looking a number up among {contacts} contacts");
+    support::bench(&title, || support::runtime()?.block_on(measure(contacts)))
+}
+
+/// A number, and whose it is.
+type Question = (PhoneNumber, Option<String>);
+
+async fn measure(contacts: usize) -> Result<()> {
+    let office = Office::new(contacts)?;
+    office.sync()?;
+    let config = Config::load(&office.demo.config_path())?;
+    let region = config.accounts.first().ok_or("no account")?.region;
+    let (flows, damaged) = Flows::open(config, None)?;
+    if !damaged.is_empty() {
+        return Err("the replica is damaged".into());
+    }
+    let flows = Arc::new(flows);
+    let questions = questions(contacts, region)?;
+    let first = replica(&flows, &questions)?;
+    let again = replica(&flows, &questions)?;
+    let daemon = as_the_daemon(&flows, &questions[..DAEMON_LOOKUPS]).await?;
+    let floor = floor(&flows, &questions)?;
+    let rows = [
+        ("HashMap", &floor),
+        ("replica, just opened", &first),
+        ("replica, the same again", &again),
+        ("replica, on a blocking thread", &daemon),
+    ]
+    .map(|(name, spread)| {
+        let mut row = vec![name.to_owned(), spread.count().to_string()];
+        row.extend(spread.cells(Unit::Micros));
+        row
+    });
+    table(&["us", "times", "p50", "p90", "p99", "max"], &rows);
+    let slow = first.at(0.99).max(again.at(0.99));
+    target("a lookup in the replica, p99", P99_MICROS, slow, " us");
+    Ok(())
+}
+
+fn questions(contacts: usize, region: Region) -> Result<Vec<Question>> {
+    let known = known(contacts);
+    let mut numbers = HashMap::new();
+    for contact in &known {
+        let number = PhoneNumber::parse(&contact.number, region)?;
+        numbers.insert(number, contact.name.as_str());
+    }
+    let mut random = Rng::with_seed(1);
+    let mut questions = Vec::with_capacity(LOOKUPS);
+    while questions.len() < LOOKUPS {
+        let stranger = random.u8(..100) >= KNOWN;
+        let text = match stranger {
+            true => format!("+90535{:07}", random.u32(..10_000_000)),
+            false => known[random.usize(..known.len())].number.clone(),
+        };
+        let number = PhoneNumber::parse(&text, region)?;
+        let name = numbers.get(&number).map(|name| (*name).to_owned());
+        questions.push((number, name));
+    }
+    Ok(questions)
+}
+
+fn check(found: Option<&Contact>, expected: Option<&String>) -> Result<()> {
+    match found.and_then(|c| c.name.as_ref().or(c.company.as_ref())) == expected {
+        true => Ok(()),
+        false => Err("a lookup found somebody else".into()),
+    }
+}
+
+fn replica(flows: &Flows, questions: &[Question]) -> Result<Spread> {
+    let shelf = &flows.feeds.first().ok_or("no source")?.shelf;
+    let mut spread = Spread::new()?;
+    for (number, name) in questions {
+        let asked = Instant::now();
+        let replica = shelf.current().ok_or("no replica")?;
+        let found = replica.lookup(*number)?;
+        spread.add(asked.elapsed());
+        check(found.first(), name.as_ref())?;
+    }
+    Ok(spread)
+}
+
+/// With the way to a thread that may wait for the disk, and back.
+async fn as_the_daemon(flows: &Arc<Flows>, questions: &[Question]) -> Result<Spread> {
+    let tasks = Tasks::default();
+    let mut spread = Spread::new()?;
+    for (number, name) in questions {
+        let asked = Instant::now();
+        let found = lookup::find(flows, *number, &tasks, |_, _| {}).await;
+        spread.add(asked.elapsed());
+        match found {
+            Ok(finding) => check(Some(&finding.contact), name.as_ref())?,
+            Err(Skip::UnknownCaller) => check(None, name.as_ref())?,
+            Err(skip) => return Err(format!("a lookup was refused: {skip:?}").into()),
+        }
+    }
+    Ok(spread)
+}
+
+/// The same contacts, held in memory, and given out as the replica does: owned.
+fn floor(flows: &Flows, questions: &[Question]) -> Result<Spread> {
+    let source = &flows.feeds.first().ok_or("no source")?.source;
+    let picked = source.pick(std::time::SystemTime::now())?;
+    let mut contacts: HashMap<PhoneNumber, Contact> = HashMap::new();
+    let mut keep = |contact: Contact| {
+        for number in &contact.numbers {
+            contacts.insert(*number, contact.clone());
+        }
+        Ok::<(), std::convert::Infallible>(())
+    };
+    source
+        .read(&picked, &mut |_| {}, &mut keep)
+        .map_err(|e| format!("{e:?}"))?;
+    let mut spread = Spread::new()?;
+    for (number, name) in questions {
+        let asked = Instant::now();
+        let found = contacts.get(number).cloned();
+        spread.add(asked.elapsed());
+        check(found.as_ref(), name.as_ref())?;
+    }
+    Ok(spread)
+}
