@@ -199,7 +199,7 @@ impl Person {
 
 fn pick<'a>(words: &[&'a str], random: &mut Rng) -> &'a str {
     words
-        .get(random.usize(..words.len()))
+        .get(random.u64(..words.len() as u64) as usize)
         .copied()
         .unwrap_or_default()
 }

@@ -211,7 +211,7 @@ pub(super) fn unusable(random: &mut Rng) -> (String, String) {
     ];
     let mut pick = || {
         TYPED
-            .get(random.usize(..TYPED.len()))
+            .get(random.u64(..TYPED.len() as u64) as usize)
             .copied()
             .unwrap_or_default()
     };
