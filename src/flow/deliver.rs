@@ -39,7 +39,10 @@ impl Delivery {
     pub async fn run(self, entry: Entry, halt: watch::Receiver<Option<Halt>>) {
         let (key, flow) = (entry.key(), &self.flow);
         let Some(card) = &entry.card else { return };
-        let send = || self.account.client.post_card(&entry.call, card);
+        let send = || async {
+            let account = self.account_in_use();
+            account.client.post_card(&entry.call, card).await
+        };
         let failed = |e: &SendError| {
             flow.outbox.attempted(&key, &e.to_string());
             debug!(call = %entry.call, error = %e, "a try failed");
@@ -51,6 +54,13 @@ impl Delivery {
         };
         flow.outbox.finish(&key, &outcome);
         self.report(&entry.call, &outcome);
+    }
+
+    /// A card that waits is sent with the token of the day, not with the one it was accepted under.
+    fn account_in_use(&self) -> Arc<Account> {
+        let office = self.flow.office.load();
+        let account = office.accounts.get(&self.account.config.name);
+        account.unwrap_or(&self.account).clone()
     }
 
     fn report(&self, call: &CallId, outcome: &Outcome) {

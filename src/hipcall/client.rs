@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 
 use super::error::SendError;
+use super::names::Names;
 use super::quota::Quota;
 use crate::domain::call::CallId;
 use crate::domain::card::Card;
@@ -74,6 +75,7 @@ impl Connector {
             .with_no_client_auth();
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
+            .dns_resolver(Arc::new(Names::of_the_system()))
             .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIME)
