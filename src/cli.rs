@@ -74,7 +74,10 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(command(arguments)) {
+    let end = runtime.block_on(command(arguments));
+    // A thread that a dead network share holds would keep the process, and with it the next start, waiting.
+    runtime.shutdown_background();
+    match end {
         Ok(code) => code,
         Err(Failure::Config(e)) => {
             complain(&e.to_string());

@@ -198,6 +198,16 @@ fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
         }
     };
     let names = section.texts("names");
+    let is_host = |name: &String| {
+        let clean = |b: u8| b.is_ascii_alphanumeric() || b".-:".contains(&b);
+        !name.is_empty() && name.bytes().all(clean)
+    };
+    if !names.iter().all(is_host) {
+        section.wrong::<()>(
+            "names",
+            "must be host names or addresses, such as \"pi.example\"",
+        );
+    }
     Some(WebhookConfig {
         listen,
         certificate,

@@ -175,8 +175,11 @@ impl Daemon {
             Ok((office, damaged)) => {
                 start::report_damaged(&damaged);
                 start::announce(&self.flow.board, &office);
-                self.gate.store(Arc::new(gate));
+                // In this order, so that a new account's first event finds it in the office.
                 self.flow.office.store(Arc::new(office));
+                self.gate.store(Arc::new(gate));
+                // The new office has its own connections; no call should pay for opening them.
+                housekeeping::use_lines(&self.flow);
                 self.feeds.begin(&self.flow, schedules);
                 self.flow.board.clear("configuration");
                 info!("the new configuration is in use");

@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod names;
 mod quota;
 
 pub use client::{Client, Connector, REQUEST_TIME, Trust, TrustError};

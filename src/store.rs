@@ -21,6 +21,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
 
 /// Makes a rename or a new name in `directory` outlast a power cut.
 fn sync_directory(directory: &Path) -> io::Result<()> {
@@ -43,8 +44,12 @@ pub enum LockError {
 }
 
 impl StateLock {
-    /// Makes the directory, readable by its owner alone, and takes the lock in it.
+    /// Makes the directory, readable by its owner alone, and takes the lock in it. From here on this process
+    /// makes no file that users outside its group can read: the directory may have been there before, and
+    /// open to them.
     pub fn take(directory: &Path) -> Result<StateLock, LockError> {
+        let others = Mode::S_IRWXO;
+        umask(umask(others) | others);
         let unusable = |source| LockError::Directory {
             directory: directory.into(),
             source,

@@ -59,7 +59,7 @@ pub(super) enum Command {
 pub(super) struct Whom {
     /// In any form that people type or networks send.
     pub(super) number: String,
-    /// Look it up as for a call of this account; the first one is the default.
+    /// Look it up as for a call of this account; the default is the first by name.
     #[arg(long, value_name = "NAME")]
     pub(super) account: Option<String>,
     /// For a script.

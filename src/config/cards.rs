@@ -38,14 +38,15 @@ pub(super) fn read(root: &Section<'_>, locale: Locale, fields: Vec<String>) -> O
             lifetime: LIFETIME,
         });
     };
-    let rows = rows(&section, "row").unwrap_or_else(|| default_rows(locale));
-    let template = compile(&section, "row", rows, fields.clone(), locale);
+    let known = rows(&section, "row").unwrap_or_else(|| numbered(default_rows(locale)));
+    let template = compile(&section, "row", known, fields.clone(), locale);
     let wanted = section.parse("unknown", "\"skip\" or \"card\"", |text| match text {
         "skip" => Some(false),
         "card" => Some(true),
         _ => None,
     });
-    let unknown_rows = rows_for_unknown(&section).unwrap_or_else(|| default_unknown_rows(locale));
+    let unknown_rows = rows(&section, "unknown-row");
+    let unknown_rows = unknown_rows.unwrap_or_else(|| numbered(default_unknown_rows(locale)));
     let unknown = compile(&section, "unknown-row", unknown_rows, fields, locale);
     let (least, most) = (Duration::from_secs(10), Duration::from_secs(600));
     let lifetime = section
@@ -58,17 +59,21 @@ pub(super) fn read(root: &Section<'_>, locale: Locale, fields: Vec<String>) -> O
     })
 }
 
-fn rows_for_unknown(section: &Section<'_>) -> Option<Vec<RowTemplate>> {
-    rows(section, "unknown-row")
+/// A row and its table's place: one that can't be read must not shift the others' problems to it.
+type Numbered = (usize, RowTemplate);
+
+fn numbered(rows: impl IntoIterator<Item = RowTemplate>) -> Vec<Numbered> {
+    rows.into_iter().enumerate().collect()
 }
 
 fn compile(
     section: &Section<'_>,
     key: &'static str,
-    rows: Vec<RowTemplate>,
+    rows: Vec<Numbered>,
     fields: Vec<String>,
     locale: Locale,
 ) -> Option<Arc<CardTemplate>> {
+    let (places, rows): (Vec<usize>, Vec<RowTemplate>) = rows.into_iter().unzip();
     let errors = match CardTemplate::new(rows, fields.clone(), locale) {
         Ok(template) => return Some(Arc::new(template)),
         Err(errors) => errors,
@@ -82,7 +87,8 @@ fn compile(
             true => format!("names something that does not exist; {known}; fields: {fields}"),
             false => format!("is no template: {reason}"),
         };
-        if let Some(section) = sections.get(row - 1) {
+        let place = places.get(row - 1).copied();
+        if let Some(section) = place.and_then(|place| sections.get(place)) {
             section.wrong::<()>(key, what);
         }
     }
@@ -92,7 +98,7 @@ fn compile(
 }
 
 /// `None` if there are no such tables.
-fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<RowTemplate>> {
+fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<Numbered>> {
     let sections = section.sections(key);
     if sections.len() > ROWS {
         section.wrong::<()>(
@@ -103,7 +109,8 @@ fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<RowTemplate>> {
     if sections.is_empty() {
         return None;
     }
-    Some(sections.iter().filter_map(row).collect())
+    let rows = sections.iter().enumerate();
+    Some(rows.filter_map(|(i, s)| Some((i, row(s)?))).collect())
 }
 
 fn row(section: &Section<'_>) -> Option<RowTemplate> {

@@ -118,6 +118,10 @@ impl<'a> Section<'a> {
         self.value(key).is_some_and(|v| v.get_ref().is_str())
     }
 
+    pub(super) fn is_table(&self, key: &'static str) -> bool {
+        self.value(key).is_some_and(|v| v.get_ref().is_table())
+    }
+
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.value(key).is_some()
     }
@@ -206,6 +210,12 @@ impl<'a> Section<'a> {
         let list = value.get_ref().as_array();
         let texts = list.map(|l| l.iter().map(|v| v.get_ref().as_str().map(str::to_owned)));
         match texts.and_then(|t| t.collect::<Option<Vec<_>>>()) {
+            Some(texts) if texts.is_empty() => self
+                .wrong(
+                    key,
+                    "is an empty list; name something, or leave the key out",
+                )
+                .unwrap_or_default(),
             Some(texts) => texts,
             None => self
                 .wrong(key, "must be a text in quotes, or a list of such")

@@ -59,6 +59,10 @@ fn place(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
         );
         return section.wrong_secret(key, what);
     }
+    // Whatever else stands there may be the secret itself: nothing of it is repeated.
+    if !section.is_table(key) {
+        return section.wrong_secret(key, format!("must be {ALLOWED}"));
+    }
     let table = section.section(key)?;
     match (table.path("file"), table.text("credential")) {
         (Some(path), None) => Some(path),
@@ -70,7 +74,7 @@ fn place(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
                 "there are no credentials here: the unit needs LoadCredential= or SetCredential=",
             ),
         },
-        _ => section.wrong(key, format!("must be {ALLOWED}")),
+        _ => section.wrong_secret(key, format!("must be {ALLOWED}")),
     }
 }
 

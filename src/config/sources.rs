@@ -152,6 +152,9 @@ fn format(section: &Section<'_>) -> Option<Format> {
         one(text).filter(|b| b",;\t|".contains(b))
     });
     let quote = section.parse("quote", "one sign, such as \"'\"", one);
+    if quote.is_some() && quote == delimiter {
+        section.wrong::<()>("quote", "must be another sign than the delimiter");
+    }
     let encoding = section.parse("encoding", Encoding::ALLOWED, Encoding::parse);
     Some(Format {
         delimiter,

@@ -1,6 +1,7 @@
 //! One task for each source: syncs it on its schedule, when a file is dropped, and when a command asks.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -103,6 +104,9 @@ impl Feeds {
     }
 }
 
+/// A folder's newest complete file: its path, size and time.
+type Seen = (PathBuf, u64, SystemTime);
+
 struct Keeper {
     flow: Flow,
     feed: Feed,
@@ -121,6 +125,8 @@ impl Keeper {
                 Some(ask) => (Some(ask.reply), Some(ask.progress)),
                 None => (None, None),
             };
+            // Before the sync: what is dropped while it reads is new to it.
+            let seen = self.look().await;
             let result = self.sync(order, progress).await;
             if let Some(reply) = reply {
                 // The command may have gone; the sync is done all the same.
@@ -135,7 +141,7 @@ impl Keeper {
                     None => return,
                 },
                 () = self.due() => None,
-                () = self.dropped() => None,
+                () = self.dropped(seen) => None,
             };
         }
     }
@@ -231,12 +237,11 @@ impl Keeper {
         }
     }
 
-    /// Comes when a folder has another complete file than at the first look.
-    async fn dropped(&self) {
+    /// Comes when a folder has another complete file than `seen`.
+    async fn dropped(&self, seen: Option<Seen>) {
         if !self.feed.source.is_folder() {
             return std::future::pending().await;
         }
-        let seen = self.look().await;
         loop {
             sleep(LOOK_EVERY).await;
             let now = self.look().await;
@@ -246,7 +251,10 @@ impl Keeper {
         }
     }
 
-    async fn look(&self) -> Option<(std::path::PathBuf, u64, SystemTime)> {
+    async fn look(&self) -> Option<Seen> {
+        if !self.feed.source.is_folder() {
+            return None;
+        }
         let feed = self.feed.clone();
         let turn = self.turns.clone().acquire_owned().await;
         let look = move || {

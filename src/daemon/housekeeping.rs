@@ -79,7 +79,7 @@ fn line(flow: &Flow) -> String {
 }
 
 /// Uses each node's connection, so that a lost one is opened before a call needs it.
-fn use_lines(flow: &Flow) {
+pub(super) fn use_lines(flow: &Flow) {
     let office = flow.office.load();
     let nodes: BTreeMap<&str, &Arc<Account>> = office
         .accounts

@@ -1,10 +1,15 @@
 //! Which contact a number belongs to, and why.
 //!
 //! Architecture Invariant: an answer names a person only if exactly one contact can be meant. When several
-//! share a number the company is named if it is the same for all, and otherwise nobody.
+//! share a number the company is named if it is the same for all, and otherwise nobody. All of them count:
+//! of a number with more contacts than are looked at nothing can be said.
 
 use super::call::Skip;
 use super::contact::Contact;
+
+/// Most contacts of one number that are looked at, each some microseconds; the largest head office has
+/// some hundreds.
+pub const CANDIDATES: usize = 1_000;
 
 /// How a number was found. The stricter rung wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -27,12 +32,19 @@ impl Rung {
 
 /// Chooses among the contacts of one source that have the number.
 pub fn choose(candidates: Vec<Contact>) -> Result<(Contact, Rung), Skip> {
-    let mut candidates = candidates.into_iter();
-    let Some(first) = candidates.next() else {
+    if candidates.len() > CANDIDATES {
+        return Err(Skip::SharedNumber);
+    }
+    let mut others = candidates.into_iter();
+    let Some(mut first) = others.next() else {
         return Err(Skip::UnknownCaller);
     };
-    let others: Vec<Contact> = candidates.filter(|c| !same_card(c, &first)).collect();
-    if others.is_empty() {
+    let others: Vec<Contact> = others.collect();
+    if others.iter().all(|c| same_card(c, &first)) {
+        // Which of the records a link should open can't be told: they may be two people of one name.
+        if others.iter().any(|c| c.key != first.key) {
+            first.key = None;
+        }
         return Ok((first, Rung::Exact));
     }
     let shared = first.company.is_some() && others.iter().all(|c| c.company == first.company);
@@ -43,7 +55,7 @@ pub fn choose(candidates: Vec<Contact>) -> Result<(Contact, Rung), Skip> {
     }
 }
 
-/// Two records that would give the same card are no riddle.
+/// Two records that would give the same card, but for its links, are no riddle.
 fn same_card(a: &Contact, b: &Contact) -> bool {
     a.name == b.name && a.company == b.company && a.balance == b.balance && a.fields == b.fields
 }
@@ -91,8 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn the_same_contact_twice_is_one() {
-        let twice = vec![contact("Ayşe", None), contact("Ayşe", None)];
-        assert_eq!(choose(twice).unwrap().1, Rung::Exact);
+    fn the_same_contact_twice_is_one_whose_record_is_told_only_if_it_is_one() {
+        let keyed = |key: &str| Contact {
+            key: Some(key.into()),
+            ..contact("Ayşe", None)
+        };
+        let (chosen, rung) = choose(vec![keyed("1"), keyed("1")]).unwrap();
+        assert_eq!((chosen.key.as_deref(), rung), (Some("1"), Rung::Exact));
+        let (chosen, rung) = choose(vec![keyed("1"), keyed("2")]).unwrap();
+        assert_eq!((chosen.key, rung), (None, Rung::Exact));
+        assert_eq!(chosen.name.as_deref(), Some("Ayşe"));
+    }
+
+    #[test]
+    fn more_contacts_than_are_looked_at_are_nobody() {
+        let acme = |count: usize| {
+            let names = (0..count).map(|i| contact(&format!("{i}"), Some("Acme")));
+            choose(names.collect()).map(|(_, rung)| rung)
+        };
+        assert_eq!(acme(CANDIDATES), Ok(Rung::SharedByCompany));
+        assert_eq!(acme(CANDIDATES + 1), Err(Skip::SharedNumber));
     }
 }

@@ -87,6 +87,9 @@ impl PhoneNumber {
         if names_an_extension(text) {
             return Err(NumberError::Extension);
         }
+        if is_decimal(text) {
+            return Err(NumberError::NotANumber);
+        }
         let bare = without_separators(text);
         let text = bare.as_deref().unwrap_or(text);
         let parsed = PHONE_NUMBER_UTIL
@@ -99,6 +102,9 @@ impl PhoneNumber {
             })?;
         if parsed.extension.as_deref().is_some_and(|x| !x.is_empty()) {
             return Err(NumberError::Extension);
+        }
+        if has_words(text) {
+            return Err(NumberError::NotANumber);
         }
         match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
             Ok(rlibphonenumber::NumberLengthType::IsPossible) => {}
@@ -139,6 +145,23 @@ fn names_an_extension(text: &str) -> bool {
             .iter()
             .any(|word| lower.contains(word))
     }
+}
+
+/// Three letters among or after the digits: libphonenumber dials them as keys (`FLOWERS`), and the note in
+/// `555 0101 cep` would end a number that is somebody else's.
+fn has_words(text: &str) -> bool {
+    let start = text.find(|c: char| c.is_ascii_digit() || c == '+');
+    let letters = text[start.unwrap_or(0)..].bytes();
+    letters.filter(u8::is_ascii_alphabetic).count() >= 3
+}
+
+/// `212555010.0`, as a program writes that took the number for an amount: its 0 is no digit of the number.
+fn is_decimal(text: &str) -> bool {
+    let Some((whole, fraction)) = text.rsplit_once(['.', ',']) else {
+        return false;
+    };
+    let whole = whole.strip_prefix('+').unwrap_or(whole);
+    ["0", "00"].contains(&fraction) && whole.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A number of digits and the usual separators without the separators: the same number to libphonenumber,
@@ -223,6 +246,8 @@ mod tests {
                     "+90 (0) 532 555 01 01",
                     "０５３２５５５０１０１",
                     "  +905325550101  ",
+                    "Tel: 0532 555 01 01",
+                    "0532 555 01 01 ev",
                 ] as &[&str],
             ),
             (
@@ -274,6 +299,10 @@ mod tests {
             ("0212 555 01 00 x12", Extension),
             ("0212 555 01 00 dahili 12", Extension),
             ("0212 555 01 00 DAH. 12", Extension),
+            ("555 0101 cep", NotANumber),
+            ("0532 555 01 01 GSM", NotANumber),
+            ("212555010.0", NotANumber),
+            ("+90212555010.0", NotANumber),
             ("tel:0532;phone-context=+902;33tel:957", NotANumber),
             ("+90532555010199999", TooLong),
             (&long, TooLong),

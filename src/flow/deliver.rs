@@ -39,7 +39,12 @@ impl Delivery {
     pub async fn run(self, entry: Entry, halt: watch::Receiver<Option<Halt>>) {
         let (key, flow) = (entry.key(), &self.flow);
         let Some(card) = &entry.card else { return };
-        let send = || self.account.client.post_card(&entry.call, card);
+        let send = || async {
+            // With the token of the day, not the one that the card was accepted under.
+            let account = self.flow.account(&self.account.config.name);
+            let account = account.unwrap_or_else(|| self.account.clone());
+            account.client.post_card(&entry.call, card).await
+        };
         let failed = |e: &SendError| {
             flow.outbox.attempted(&key, &e.to_string());
             debug!(call = %entry.call, error = %e, "a try failed");

@@ -111,3 +111,10 @@ pub struct Flow {
     pub board: Arc<Board>,
     pub tasks: Tasks,
 }
+
+impl Flow {
+    /// An account as it is configured now.
+    pub fn account(&self, name: &str) -> Option<Arc<Account>> {
+        self.office.load().accounts.get(name).cloned()
+    }
+}

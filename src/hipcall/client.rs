@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 
 use super::error::SendError;
+use super::names::Names;
 use super::quota::Quota;
 use crate::domain::call::CallId;
 use crate::domain::card::Card;
@@ -76,6 +77,7 @@ impl Connector {
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
+            .dns_resolver(Arc::new(Names::of_the_system()))
             .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIME)

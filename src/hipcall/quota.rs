@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 /// How long to hold back when Hipcall does not say.
 const UNSAID: Duration = Duration::from_secs(5);
+/// The shortest: `Retry-After: 0` must not make every waiting card try without a pause.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest that a header is believed: the window is a minute.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -34,7 +36,7 @@ impl Quota {
             return None;
         }
         let wait = match (retry_after(headers), reset_in(headers)) {
-            (Some(wait), _) | (None, Some(wait)) => wait.min(LONGEST),
+            (Some(wait), _) | (None, Some(wait)) => wait.clamp(SHORTEST, LONGEST),
             (None, None) if refused => UNSAID,
             (None, None) => return None,
         };
@@ -110,8 +112,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn odd_headers_never_hold_back_long() {
-        let cases: [(&[(&'static str, &str)], u64); 5] = [
+        let cases: [(&[(&'static str, &str)], u64); 6] = [
             (&[], 5),
+            (&[("retry-after", "0")], 1),
             (&[("retry-after", "2")], 2),
             (&[("retry-after", "86400")], 60),
             (&[DATED, ("x-ratelimit-reset", "4102444800")], 60),

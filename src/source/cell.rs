@@ -51,8 +51,13 @@ fn significant_digits(text: &str) -> usize {
     digits.skip_while(|digit| *digit == '0').count()
 }
 
-/// What a spreadsheet makes of a long number: `9,05326E+11`.
+/// What a spreadsheet makes of a long number: `9,05326E+11`, or `5325550101.0`, which may be whole but was
+/// an amount to it all the same.
 pub(super) fn is_rounded(text: &str) -> bool {
+    let whole = text.strip_suffix(".0").unwrap_or_default();
+    if whole.len() >= PART_DIGITS && whole.bytes().all(|b| b.is_ascii_digit()) {
+        return true;
+    }
     let Some((digits, power)) = text.split_once(['E', 'e']) else {
         return false;
     };
@@ -138,12 +143,26 @@ mod tests {
 
     #[test]
     fn a_number_that_a_spreadsheet_has_rounded_is_none() {
-        for cell in ["9,05326E+11", "5,32556E+09", "9.05326E+11", "9e+11"] {
+        for cell in [
+            "9,05326E+11",
+            "5,32556E+09",
+            "9.05326E+11",
+            "9e+11",
+            "5325550101.0",
+        ] {
             assert!(is_rounded(cell), "{cell}");
             let (found, outcome) = numbers(cell, "TR");
             assert!(found.is_empty() && outcome.is_err(), "{cell}");
         }
-        for cell in ["", "E+11", "9E+", "9,0", "0532 555 01 01 ev", "905E11"] {
+        for cell in [
+            "",
+            "E+11",
+            "9E+",
+            "9,0",
+            "9.0",
+            "0532 555 01 01 ev",
+            "905E11",
+        ] {
             assert!(!is_rounded(cell), "{cell}");
         }
     }

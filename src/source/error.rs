@@ -11,7 +11,7 @@ use thiserror::Error;
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing is wrong: no export has come since the last one.
+    /// Nothing is wrong: no whole export has come since the last one.
     NothingNew,
     /// Passes by itself; the next sync tries again.
     TryLater,
@@ -104,11 +104,9 @@ impl SourceError {
 
     pub fn verdict(&self) -> Verdict {
         match self {
-            SourceError::NoFile { .. } => Verdict::NothingNew,
+            SourceError::NoFile { .. } | SourceError::StillWritten { .. } => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. }
-            | SourceError::StillWritten { .. }
-            | SourceError::Changed { .. } => Verdict::TryLater,
+            SourceError::Io { .. } | SourceError::Changed { .. } => Verdict::TryLater,
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

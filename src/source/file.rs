@@ -384,11 +384,11 @@ pub(super) mod tests {
     fn an_export_from_the_future_is_complete_once_it_was_seen_unchanged() {
         let mut folder = Folder::new(AfterLoad::Leave);
         folder.write("a.csv", "x", at(1_000_000));
-        assert_eq!(folder.picked(at(0)), Err(Verdict::TryLater));
-        assert_eq!(folder.picked(at(29)), Err(Verdict::TryLater));
+        assert_eq!(folder.picked(at(0)), Err(Verdict::NothingNew));
+        assert_eq!(folder.picked(at(29)), Err(Verdict::NothingNew));
         folder.write("a.csv", "xx", at(1_000_000));
-        assert_eq!(folder.picked(at(40)), Err(Verdict::TryLater));
-        assert_eq!(folder.picked(at(69)), Err(Verdict::TryLater));
+        assert_eq!(folder.picked(at(40)), Err(Verdict::NothingNew));
+        assert_eq!(folder.picked(at(69)), Err(Verdict::NothingNew));
         assert_eq!(folder.picked(at(70)).as_deref(), Ok("a.csv"));
         // Its time comes, and it is still what was seen.
         assert_eq!(folder.picked(at(1_000_001)).as_deref(), Ok("a.csv"));
@@ -399,7 +399,7 @@ pub(super) mod tests {
         for jump in [at(0), SystemTime::UNIX_EPOCH, at(2_000_000_000)] {
             let mut folder = Folder::new(AfterLoad::Leave);
             folder.write("a.csv", "x", at(1_000_000));
-            assert_eq!(folder.picked(at(500)), Err(Verdict::TryLater));
+            assert_eq!(folder.picked(at(500)), Err(Verdict::NothingNew));
             let _ = folder.picked(jump);
             assert_eq!(
                 folder.picked(jump + QUIET).as_deref(),

@@ -15,12 +15,11 @@ use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase};
 
 use super::schema::{CONTACTS, FACTS, Facts, NUMBERS, REPLICA_VERSION};
 use crate::domain::contact::{Contact, ContactId};
+use crate::domain::matching::CANDIDATES;
 use crate::domain::phone::PhoneNumber;
 
 /// Pages kept in memory for each source; redb would take a gigabyte. The kernel's page cache does the rest.
 pub(super) const REPLICA_CACHE_BYTES: usize = 4 << 20;
-/// Contacts of one number that are looked at. More can only be a shared number.
-pub const CANDIDATES: usize = 100;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
@@ -61,7 +60,7 @@ impl Replica {
             .unwrap_or_else(|_| Err(ReplicaError::Damaged { path }))
     }
 
-    /// The contacts that have this number, in the source's order, at most `CANDIDATES`.
+    /// The contacts that have this number, in the source's order, at most one more than `CANDIDATES`.
     pub fn lookup(&self, number: PhoneNumber) -> Result<Vec<Contact>, ReplicaError> {
         // As in `open`: a page that went bad since may make redb panic.
         catch_unwind(AssertUnwindSafe(|| self.find(number)))
@@ -75,12 +74,18 @@ impl Replica {
         for entry in self
             .numbers
             .range((key, 0)..=(key, u32::MAX))?
-            .take(CANDIDATES)
+            .take(CANDIDATES + 1)
         {
             let (_, id) = entry?.0.value();
-            if let Some(bytes) = self.contacts.get(id)? {
-                contacts.push(decode(ContactId(id), bytes.value())?);
-            }
+            let id = ContactId(id);
+            let contact = self.contacts.get(id.0)?;
+            let contact = contact.map(|bytes| decode(id, bytes.value())).transpose()?;
+            // redb checks no page once a file was closed well; this keeps a damaged one from leading to
+            // somebody else, and from hiding that a number is shared.
+            let contact = contact.filter(|c| c.numbers.contains(&number));
+            contacts.push(contact.ok_or_else(|| {
+                redb::Error::Corrupted(format!("contact {} lacks the number that led to it", id.0))
+            })?);
         }
         Ok(contacts)
     }

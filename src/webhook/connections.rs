@@ -25,6 +25,7 @@ struct State {
 /// What a connection has done so far.
 #[derive(Default)]
 pub(super) struct Marks {
+    asked: AtomicBool,
     trusted: AtomicBool,
     requests: AtomicUsize,
     /// Turns of `next` serve as a clock: the smaller, the longer ago.
@@ -33,6 +34,15 @@ pub(super) struct Marks {
 }
 
 impl Marks {
+    /// A request's head has come, whatever it said.
+    pub(super) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// This connection has shown a right secret.
     pub(super) fn trust(&self) {
         self.trusted.store(true, Ordering::Relaxed);

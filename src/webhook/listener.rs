@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,9 @@ const HEADER_TIME: Duration = Duration::from_secs(90);
 const PING_EVERY: Duration = Duration::from_secs(30);
 const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 64;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 32;
+/// Requests at once on one HTTP/2 connection. Until a client has read our bound it goes by its own guess,
+/// 100 or more, and each request beyond ours would be reset: not a 200.
+const STREAMS: u32 = 256;
 /// After an accept error such as "too many open files": time for connections to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,8 +70,10 @@ impl Bound {
             }
             Listen::Loopback(address) => Bound::Loopback(TcpListener::bind(address).await?),
             Listen::Unix(path) => {
-                // A socket left by an earlier run; connecting tells it from one in use.
-                if UnixStream::connect(path).await.is_err() {
+                // A socket left by an earlier run; connecting tells it from one in use. Anything else that
+                // is there is not ours to remove.
+                let left = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+                if left && UnixStream::connect(path).await.is_err() {
                     let _ = std::fs::remove_file(path);
                 }
                 let listener = UnixListener::bind(path)?;
@@ -189,10 +192,18 @@ impl<R: Reception> Listener<R> {
         let service = service_fn(move |request| service.clone().answer(request, marks.clone()));
         let mut connection =
             std::pin::pin!(self.http.serve_connection(TokioIo::new(stream), service));
+        // hyper waits without a limit for the first bytes, which tell it the version.
+        let silent = async {
+            sleep(HEADER_TIME).await;
+            if place.marks.has_asked() {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
             // However it ends, the peer has gone; its events are tasks of their own.
             _ = connection.as_mut() => return,
             () = place.marks.closing() => return,
+            () = silent => return,
             () = self.tasks.stopping() => {}
         }
         connection.as_mut().graceful_shutdown();
@@ -217,4 +228,46 @@ fn http() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY);
     http
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::call::Event;
+    use crate::webhook::Unreadable;
+
+    struct Nobody;
+
+    impl Reception for Nobody {
+        async fn receive(&self, _: Arc<str>, _: Result<Event, Unreadable>, _: std::time::Instant) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_is_closed() {
+        for said in ["", "PRI * HTTP/2", "POST /hooks/"] {
+            let gate = Arc::new(ArcSwap::from_pointee(Gate::new([])));
+            let listener = Listener::new(gate, Arc::new(Nobody), Tasks::default());
+            let (mut peer, stream) = tokio::io::duplex(64);
+            tokio::io::AsyncWriteExt::write_all(&mut peer, said.as_bytes())
+                .await
+                .unwrap();
+            let place = listener.service.connections.admit().unwrap();
+            let closed = timeout(HEADER_TIME * 2, listener.connection(stream, place));
+            assert!(closed.await.is_ok(), "{said:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_in_the_place_of_a_socket_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hook.sock");
+        std::fs::write(&path, "precious").unwrap();
+        let listen = Listen::Unix(path.clone());
+        assert!(Bound::open(&listen, None).await.is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        std::fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            drop(Bound::open(&listen, None).await.unwrap());
+        }
+    }
 }

@@ -62,6 +62,7 @@ impl<R: Reception> Service<R> {
         marks: Arc<Marks>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let received = Instant::now();
+        marks.ask();
         let Some(account) = self.gate.load().account(request.uri().path()) else {
             self.reception.turned_away();
             return Ok(reply(StatusCode::NOT_FOUND, ""));

@@ -1,7 +1,10 @@
 //! The copy is renewed, kept when in doubt, and falls back when damaged.
 
+use std::time::{Duration, SystemTime};
+
 use ringcard::domain::call::Skip;
-use ringcard::flow::report::Outcome;
+use ringcard::flow::report::{Outcome, Report};
+use ringcard::system::control::{Request, ask};
 
 use crate::office::{CUSTOMER, Office, export};
 
@@ -127,6 +130,23 @@ async fn started_without_sync(mut office: Office) -> Office {
 }
 
 #[tokio::test]
+async fn a_copy_that_is_damaged_while_it_serves_names_nobody_and_is_replaced() {
+    use std::os::unix::fs::FileExt;
+    let mut office = Office::open().await;
+    office.restart().await;
+    let path = office.path("state/replica/crm/000001.redb");
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.write_all_at(&vec![0xa5; length as usize - 4096], 4096)
+        .unwrap();
+    let call = office.call(CUSTOMER).await;
+    assert_eq!(office.cards(&call).await, 0);
+    assert!(office.alarm("source crm").is_some());
+    assert_eq!(office.sync().await.unwrap()[0].outcome, Outcome::Published);
+    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00");
+}
+
+#[tokio::test]
 async fn before_the_first_copy_a_call_is_answered_and_skipped() {
     let mut office = Office::closed().await;
     std::fs::remove_file(office.path("contacts.csv")).unwrap();
@@ -167,6 +187,70 @@ async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
         1
     );
     assert!(drop_folder.join("2026-03-02.csv.part").exists());
+}
+
+#[tokio::test]
+async fn a_file_dropped_while_another_is_read_is_taken_next() {
+    let mut office = Office::closed().await;
+    let drop_folder = office.path("drop");
+    std::fs::create_dir(&drop_folder).unwrap();
+    office.configure(|config| {
+        config.replace(
+            "path = \"contacts.csv\"",
+            "folder = \"drop\"\nquiet = \"1s\"",
+        )
+    });
+    office.start_unsynced().await;
+    office.until(|s| s.sources["crm"].last_try.is_some()).await;
+    let dropped = |name: &str, rows: &[&str], age: u64| {
+        let path = drop_folder.join(name);
+        export(&path, rows);
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age))
+            .unwrap();
+    };
+    let many: Vec<String> = (100..20_100)
+        .map(|i| format!("{i};Kişi {i};;0533 55{i:05};;1,00;TRY;"))
+        .collect();
+    let mut rows: Vec<&str> = many.iter().map(String::as_str).collect();
+    dropped("a.csv", &rows, 60);
+    let request = Request::Sync {
+        source: None,
+        accept_removals: false,
+    };
+    rows.push(AYSE);
+    let mut first = true;
+    let while_it_reads = |_| {
+        if std::mem::take(&mut first) {
+            dropped("b.csv", &rows, 30);
+        }
+    };
+    let socket = office.path("run/control.sock");
+    let reports: Vec<Report> = ask(&socket, &request, while_it_reads).await.unwrap();
+    assert_eq!(reports[0].contacts, 20_000);
+    office.until(|s| s.sources["crm"].contacts == 20_001).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_still_written_is_no_fault() {
+    let mut office = Office::closed().await;
+    let drop_folder = office.path("drop");
+    std::fs::create_dir(&drop_folder).unwrap();
+    office.configure(|config| {
+        config.replace(
+            "path = \"contacts.csv\"",
+            "folder = \"drop\"\nquiet = \"1s\"\nafter-load = \"archive\"",
+        )
+    });
+    office.start_unsynced().await;
+    export(&drop_folder.join("first.csv"), &[AYSE]);
+    office.until(|s| s.sources["crm"].contacts == 1).await;
+    office.configure(|config| config.replace("\"1s\"", "\"1h\""));
+    office.reload().await;
+    export(&drop_folder.join("second.csv"), &[AYSE]);
+    let told = office.sync().await.unwrap_err().to_string();
+    assert!(told.contains("may still be written"), "{told}");
+    assert_eq!(office.alarm("source crm"), None);
 }
 
 #[tokio::test]

@@ -219,6 +219,54 @@ async fn a_bad_configuration_ends_with_78_and_every_problem() {
 }
 
 #[tokio::test]
+async fn values_that_could_never_work_are_refused_where_they_stand() {
+    let office = Office::closed().await;
+    office.configure(|config| {
+        config
+            .replace("[webhook]", "[webhook]\nnames = [\"ş.example\"]")
+            .replace("[\"Cep\", \"Telefon\"]", "[]")
+            .replace("every =", "delimiter = \"|\"\nquote = \"|\"\nevery =")
+            + "[card]\n[[card.row]]\ntype = \"titel\"\ntext = \"x\"\n\
+               [[card.row]]\ntype = \"title\"\ntext = \"{{ contact.nmae }}\"\n"
+    });
+    let mut check = ringcard(&office.made_up.config_path());
+    let output = check.arg("check").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for problem in [
+        "has 5 problems",
+        "webhook.names = [\"ş.example\"]: must be host names",
+        "source.crm.columns.numbers = []: is an empty list",
+        "source.crm.quote = \"|\": must be another sign than the delimiter",
+        "card.row.1.type = \"titel\": must be",
+        "card.row.2.text = \"{{ contact.nmae }}\": names something that does not exist",
+    ] {
+        assert!(said.contains(problem), "{problem} not in:\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_written_into_the_configuration_is_not_repeated() {
+    let office = Office::closed().await;
+    let good = std::fs::read_to_string(office.made_up.config_path()).unwrap();
+    for written in [
+        "\"SECRET-0123456789\"",
+        "[\"SECRET-0123456789\"]",
+        "{ value = \"SECRET-0123456789\" }",
+    ] {
+        let line = format!("webhook-secrets = {written}");
+        office
+            .configure(|_| good.replace("webhook-secrets = { file = \"webhook-secrets\" }", &line));
+        let mut check = ringcard(&office.made_up.config_path());
+        let output = check.arg("check").output().await.unwrap();
+        assert_eq!(output.status.code(), Some(78), "{written}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("account.demo.webhook-secrets"), "{said}");
+        assert!(!said.contains("SECRET"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn logs_hold_neither_numbers_nor_names_nor_secrets() {
     let office = office().await;
     let port = free_port();

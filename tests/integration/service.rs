@@ -6,7 +6,7 @@ use ringcard::daemon::{Daemon, StartError};
 use ringcard::demo::panel::{Panel, Sent, fresh_uuid};
 use ringcard::webhook::Identity;
 
-use crate::office::{CUSTOMER, Office, inbound};
+use crate::office::{CUSTOMER, Office, PATIENCE, inbound};
 
 #[tokio::test]
 async fn a_secret_can_be_replaced_without_a_gap() {
@@ -29,6 +29,37 @@ async fn a_secret_can_be_replaced_without_a_gap() {
     std::fs::write(office.path("webhook-secrets"), format!("{new}\n")).unwrap();
     office.reload().await;
     assert_eq!((status(old.as_str()).await, status(new).await), (404, 200));
+}
+
+#[tokio::test]
+async fn a_reload_opens_its_connections_before_a_call_needs_them() {
+    let office = Office::open().await;
+    let warmed = || {
+        let requests = office.hipcall.requests();
+        requests.iter().filter(|r| r.method == "HEAD").count()
+    };
+    assert!(office.hipcall.wait_for_requests(1, PATIENCE).await);
+    let before = warmed();
+    office.reload().await;
+    let next = office.hipcall.requests().len() + 1;
+    if warmed() == before {
+        assert!(office.hipcall.wait_for_requests(next, PATIENCE).await);
+    }
+    assert_eq!(warmed(), before + 1);
+}
+
+#[tokio::test]
+async fn a_card_that_waits_is_sent_with_the_new_token() {
+    let mut office = Office::closed().await;
+    let right = office.made_up.token.clone();
+    std::fs::write(office.path("token"), "expired-token").unwrap();
+    office.start().await;
+    office.hipcall.go_down().await;
+    let call = office.call(CUSTOMER).await;
+    std::fs::write(office.path("token"), right).unwrap();
+    office.reload().await;
+    office.hipcall.come_up().await.unwrap();
+    assert_eq!(office.card(&call).await.len(), 4);
 }
 
 #[tokio::test]
@@ -134,6 +165,21 @@ async fn the_state_directory_is_its_owners_alone() {
     };
     assert_eq!(mode("state") & 0o777, 0o700);
     assert_eq!(mode("run/control.sock") & 0o777, 0o660);
+}
+
+#[tokio::test]
+async fn a_state_directory_that_others_may_enter_holds_nothing_that_they_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut office = Office::closed().await;
+    std::fs::create_dir(office.path("state")).unwrap();
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(office.path("state"), open).unwrap();
+    office.start().await;
+    for name in ["outbox.redb", "replica", "replica/crm/000001.redb"] {
+        let path = office.path("state").join(name);
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o007, 0, "{name}: {mode:o}");
+    }
 }
 
 #[tokio::test]
