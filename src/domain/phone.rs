@@ -11,13 +11,20 @@ use std::fmt;
 use std::str::FromStr;
 
 use rlibphonenumber::enums::Region as KnownRegion;
-use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, ValidationError};
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber as Parsed, PhoneNumberFormat,
+    ValidationError,
+};
 use serde::{Deserialize, Serialize};
 
 /// Longest text looked at: E.164 has 15 digits, people put spaces, brackets and an extension around them.
 pub const NUMBER_TEXT_BYTES: usize = 64;
 /// ITU-T E.164: fifteen digits with the country code.
 const E164_DIGITS: usize = 15;
+/// Turkish numbers for the whole country, 444 and four digits, are dialled without an area code.
+const TURKISH_SERVICE_DIGITS: usize = 7;
+/// Fewer digits in front of a word are the start of a number that is dialled by letters: `0152 FLOWERS`.
+const LABELLED_DIGITS: usize = 7;
 
 /// An E.164 number, held as its digits: country codes never start with 0, so nothing is lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,39 +97,10 @@ impl PhoneNumber {
         if is_decimal(text) {
             return Err(NumberError::NotANumber);
         }
-        let bare = without_separators(text);
-        let text = bare.as_deref().unwrap_or(text);
-        let parsed = PHONE_NUMBER_UTIL
-            .parse(text, Some(region.0))
-            .map_err(|e| match e {
-                ParseError::InvalidCountryCode => NumberError::UnknownCountry,
-                ParseError::NotANumber(_) => NumberError::NotANumber,
-                ParseError::TooShortAfterIdd | ParseError::TooShortNsn => NumberError::TooShort,
-                ParseError::TooLongNsn => NumberError::TooLong,
-            })?;
-        if parsed.extension.as_deref().is_some_and(|x| !x.is_empty()) {
-            return Err(NumberError::Extension);
+        match letters_within(text) {
+            Some(at) => with_letters(text, at, region),
+            None => read(text, region).and_then(from_parsed),
         }
-        if has_words(text) {
-            return Err(NumberError::NotANumber);
-        }
-        match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
-            Ok(rlibphonenumber::NumberLengthType::IsPossible) => {}
-            Ok(rlibphonenumber::NumberLengthType::IsPossibleLocalOnly)
-            | Err(ValidationError::TooShort) => return Err(NumberError::TooShort),
-            Err(ValidationError::TooLong) => return Err(NumberError::TooLong),
-            Err(ValidationError::InvalidCountryCode) => return Err(NumberError::UnknownCountry),
-            Err(ValidationError::InvalidLength) => return Err(NumberError::NotANumber),
-        }
-        let e164 = parsed.format_as(PhoneNumberFormat::E164);
-        let digits = e164.strip_prefix('+').unwrap_or(&e164);
-        if digits.len() > E164_DIGITS {
-            return Err(NumberError::TooLong);
-        }
-        digits
-            .parse()
-            .map(PhoneNumber)
-            .map_err(|_| NumberError::NotANumber)
     }
 
     /// The number in full, `+905325550101`: for the wire and for the card, never for a log.
@@ -136,23 +114,133 @@ impl PhoneNumber {
     }
 }
 
-/// The Turkish words for an extension, which libphonenumber does not know.
-fn names_an_extension(text: &str) -> bool {
-    let has_letters = text.bytes().any(|b| b.is_ascii_alphabetic());
-    has_letters && {
-        let lower = text.to_lowercase();
-        ["dahili", "dah.", "dah "]
-            .iter()
-            .any(|word| lower.contains(word))
+/// What the library makes of the text, if that is a whole number and not an extension behind one.
+fn read(text: &str, region: Region) -> Result<Parsed, NumberError> {
+    let bare = without_separators(text);
+    let text = bare.as_deref().unwrap_or(text);
+    let text = without_glued_plus(text, region);
+    let parsed = PHONE_NUMBER_UTIL
+        .parse(text, Some(region.0))
+        .map_err(|e| match e {
+            ParseError::InvalidCountryCode => NumberError::UnknownCountry,
+            ParseError::NotANumber(_) => NumberError::NotANumber,
+            ParseError::TooShortAfterIdd | ParseError::TooShortNsn => NumberError::TooShort,
+            ParseError::TooLongNsn => NumberError::TooLong,
+        })?;
+    if parsed.extension.as_deref().is_some_and(|x| !x.is_empty()) {
+        return Err(NumberError::Extension);
+    }
+    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
+        Ok(NumberLengthType::IsPossible) => Ok(parsed),
+        Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => {
+            Err(NumberError::TooShort)
+        }
+        Err(ValidationError::TooLong) => Err(NumberError::TooLong),
+        Err(ValidationError::InvalidCountryCode) => Err(NumberError::UnknownCountry),
+        Err(ValidationError::InvalidLength) => Err(NumberError::NotANumber),
     }
 }
 
-/// Three letters among or after the digits: libphonenumber dials them as keys (`FLOWERS`), and the note in
-/// `555 0101 cep` would end a number that is somebody else's.
-fn has_words(text: &str) -> bool {
-    let start = text.find(|c: char| c.is_ascii_digit() || c == '+');
-    let letters = text[start.unwrap_or(0)..].bytes();
-    letters.filter(u8::is_ascii_alphabetic).count() >= 3
+fn from_parsed(parsed: Parsed) -> Result<PhoneNumber, NumberError> {
+    let e164 = parsed.format_as(PhoneNumberFormat::E164);
+    let digits = e164.strip_prefix('+').unwrap_or(&e164);
+    if digits.len() > E164_DIGITS {
+        return Err(NumberError::TooLong);
+    }
+    digits
+        .parse()
+        .map(PhoneNumber)
+        .map_err(|_| NumberError::NotANumber)
+}
+
+/// Whether the number is of a range that is in service, as far as the tables know.
+fn is_in_service(parsed: &Parsed) -> bool {
+    PHONE_NUMBER_UTIL.is_valid_number(parsed)
+}
+
+/// Where the letters behind the first digit begin. Those before it are a label, which the library skips.
+fn letters_within(text: &str) -> Option<usize> {
+    if text
+        .bytes()
+        .all(|b| b.is_ascii() && !b.is_ascii_alphabetic())
+    {
+        return None;
+    }
+    let digit = text.find(char::is_numeric)?;
+    let letter = text[digit..].find(char::is_alphabetic)?;
+    Some(digit + letter)
+}
+
+/// `0532 555 01 01 Ali` is a number and whose it is, `0800 FLOWERS` is dialled by its letters. Taken the
+/// wrong way either is another number of a possible length, so what the letters are needed for must be in
+/// service. So must a number with letters in its midst: `D: 12` is an extension to whoever wrote it.
+fn with_letters(text: &str, at: usize, region: Region) -> Result<PhoneNumber, NumberError> {
+    let whole = read(text, region);
+    let (head, tail) = text.split_at(at);
+    let at_least_whole = head.chars().filter(|c| c.is_numeric()).count() >= LABELLED_DIGITS;
+    let head = match tail.contains(char::is_numeric) {
+        true => Err(NumberError::NotANumber),
+        false => read(head, region),
+    };
+    match (head, whole) {
+        (Ok(head), _) if is_in_service(&head) => from_parsed(head),
+        // Enough digits for a number of its own, as in `555 0101 cep`, are no start of a dialled word: the
+        // note would end a number that is somebody else's.
+        (_, Ok(whole)) if is_in_service(&whole) && !at_least_whole => from_parsed(whole),
+        (Ok(head), _) if at_least_whole => from_parsed(head),
+        (_, Ok(_)) => Err(NumberError::NotANumber),
+        (_, Err(error)) => Err(error),
+    }
+}
+
+/// Words for an extension that libphonenumber does not know: Turkish, Azerbaijani, German, French, Dutch.
+const EXTENSION_WORDS: &[&str] = &[
+    "dahili",
+    "dahil",
+    "dah",
+    "dh",
+    "daxili",
+    "dax",
+    "durchwahl",
+    "dw",
+    "nebenstelle",
+    "poste",
+    "toestel",
+    "tst",
+];
+
+fn names_an_extension(text: &str) -> bool {
+    let Some(at) = letters_within(text) else {
+        return false;
+    };
+    // The lower case of `İ` is an `i` and a combining dot.
+    let lower = text[at..].chars().flat_map(char::to_lowercase);
+    let folded: String = lower
+        .filter(|c| *c != '\u{307}')
+        .map(|c| match c {
+            'ı' | 'î' => 'i',
+            'â' => 'a',
+            c => c,
+        })
+        .collect();
+    folded
+        .split(|c: char| !c.is_alphabetic())
+        .any(|word| EXTENSION_WORDS.contains(&word))
+}
+
+/// Hipcall sends the Turkish 444 0333 as `+4440333`. Five digits behind +44 are no British number.
+fn without_glued_plus(text: &str, region: Region) -> &str {
+    match text.strip_prefix('+') {
+        Some(digits)
+            if region.0 == KnownRegion::TR
+                && digits.len() == TURKISH_SERVICE_DIGITS
+                && digits.starts_with("444")
+                && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            digits
+        }
+        _ => text,
+    }
 }
 
 /// `212555010.0`, as a program writes that took the number for an amount: its 0 is no digit of the number.
@@ -248,6 +336,7 @@ mod tests {
                     "  +905325550101  ",
                     "Tel: 0532 555 01 01",
                     "0532 555 01 01 ev",
+                    "0532 555 01 01 GSM",
                 ] as &[&str],
             ),
             (
@@ -284,6 +373,46 @@ mod tests {
     }
 
     #[test]
+    fn a_note_never_ends_a_number_that_is_somebody_elses() {
+        // By the letters on a telephone's keys this would be the mobile number +905550101237.
+        let noted = PhoneNumber::parse("555 0101 cep", region("TR")).map(PhoneNumber::e164);
+        assert_ne!(noted, Ok("+905550101237".to_owned()));
+    }
+
+    #[test]
+    fn words_behind_a_number_are_no_part_of_it_unless_they_are_dialled() {
+        let cases = [
+            ("TR", "0532 555 01 01 Ali", Ok("+905325550101")),
+            ("TR", "0532 555 01 01 (Muhasebe)", Ok("+905325550101")),
+            ("TR", "Ayşe: 0532 555 01 01 iş", Ok("+905325550101")),
+            ("US", "1-800-FLOWERS", Ok("+18003569377")),
+            ("TR", "0152 FLOWERS", Err(NumberError::NotANumber)),
+            ("TR", "0212 555 01 00 D: 12", Err(NumberError::NotANumber)),
+            (
+                "TR",
+                "0212 555 01 00 DAHİLİ 12",
+                Err(NumberError::Extension),
+            ),
+            ("DE", "030 12345678 DW 12", Err(NumberError::Extension)),
+        ];
+        for (code, text, expected) in cases {
+            assert_eq!(
+                PhoneNumber::parse(text, region(code)).map(PhoneNumber::e164),
+                expected.map(str::to_owned),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_turkish_service_number_with_a_plus_is_no_british_one() {
+        let parse = |text, code| PhoneNumber::parse(text, region(code)).map(PhoneNumber::e164);
+        assert_eq!(parse("+4440333", "TR").as_deref(), Ok("+904440333"));
+        assert_eq!(parse("+4440333", "GB"), Err(NumberError::TooShort));
+        assert_eq!(parse("+442045205757", "TR").as_deref(), Ok("+442045205757"));
+    }
+
+    #[test]
     fn what_is_no_number_says_why() {
         use NumberError::*;
         let long = "9".repeat(65);
@@ -299,8 +428,6 @@ mod tests {
             ("0212 555 01 00 x12", Extension),
             ("0212 555 01 00 dahili 12", Extension),
             ("0212 555 01 00 DAH. 12", Extension),
-            ("555 0101 cep", NotANumber),
-            ("0532 555 01 01 GSM", NotANumber),
             ("212555010.0", NotANumber),
             ("+90212555010.0", NotANumber),
             ("tel:0532;phone-context=+902;33tel:957", NotANumber),

@@ -1,0 +1,72 @@
+//! Numbers as people type them, against Google's library.
+//!
+//! `data/numbers-oracle.tsv` is what its Python port makes of them (`data/numbers_oracle.py`). Every
+//! disagreement stands in `data/numbers-disagreements.tsv` under the reason for its kind, and nothing else
+//! does: a new one is a fault of ours, or a line there with its reason.
+
+#![allow(
+    clippy::print_stdout,
+    reason = "the count of agreement is for whoever asks with --nocapture"
+)]
+
+use std::collections::BTreeSet;
+
+use ringcard::domain::phone::{PhoneNumber, Region};
+
+const ORACLE: &str = include_str!("data/numbers-oracle.tsv");
+const DISAGREEMENTS: &str = include_str!("data/numbers-disagreements.tsv");
+/// What was promised; the file has more.
+const NUMBERS: usize = 20_000;
+
+fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.split('\n').filter(|l| !l.is_empty());
+    lines
+        .filter(|l| !l.starts_with("# ") && *l != "#")
+        .map(|l| l.split('\t').collect())
+}
+
+fn ours(text: &str, region: &str) -> String {
+    let region = Region::parse(region).unwrap_or_else(|| panic!("{region}"));
+    PhoneNumber::parse(text, region).map_or_else(|_| "-".to_owned(), PhoneNumber::e164)
+}
+
+#[test]
+fn numbers_are_what_the_oracle_says_but_for_the_listed_disagreements() {
+    let mut count = 0;
+    let mut found = BTreeSet::new();
+    for line in lines(ORACLE) {
+        let [text, region, expected] = line[..] else {
+            panic!("{line:?}");
+        };
+        count += 1;
+        let ours = ours(text, region);
+        if ours != expected {
+            found.insert([text, region, expected, &ours].join("\t"));
+        }
+    }
+    let listed: BTreeSet<String> = lines(DISAGREEMENTS).map(|l| l[1..].join("\t")).collect();
+    println!(
+        "{} of {count} numbers agree with the oracle, {} disagreements are listed",
+        count - found.len(),
+        listed.len()
+    );
+    assert!(count >= NUMBERS, "{count}");
+    let new: Vec<_> = found.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&found).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "new: {new:#?}\nno longer: {gone:#?}"
+    );
+}
+
+#[test]
+fn every_kind_of_disagreement_has_its_reason() {
+    let reasons: BTreeSet<&str> = DISAGREEMENTS
+        .lines()
+        .filter_map(|l| l.strip_prefix("# ")?.split_once(": "))
+        .filter(|(kind, reason)| !kind.contains(' ') && reason.len() > 20)
+        .map(|(kind, _)| kind)
+        .collect();
+    let kinds: BTreeSet<&str> = lines(DISAGREEMENTS).map(|l| l[0]).collect();
+    assert_eq!(kinds, reasons);
+}
