@@ -159,18 +159,20 @@ async fn before_the_first_copy_a_call_is_answered_and_skipped() {
         .await;
 }
 
-#[tokio::test]
-async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
+/// An office that takes the files dropped into a folder, a second after they were written.
+async fn office_with_drop_folder(after_load: &str) -> (Office, std::path::PathBuf) {
     let mut office = Office::closed().await;
     let drop_folder = office.path("drop");
     std::fs::create_dir(&drop_folder).unwrap();
-    office.configure(|config| {
-        config.replace(
-            "path = \"contacts.csv\"",
-            "folder = \"drop\"\nquiet = \"1s\"\nafter-load = \"archive\"",
-        )
-    });
+    let folder = format!("folder = \"drop\"\nquiet = \"1s\"\nafter-load = \"{after_load}\"");
+    office.configure(|config| config.replace("path = \"contacts.csv\"", &folder));
     office.start_unsynced().await;
+    (office, drop_folder)
+}
+
+#[tokio::test]
+async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
+    let (office, drop_folder) = office_with_drop_folder("archive").await;
     export(&drop_folder.join("2026-03-02.csv.part"), &[AYSE]);
     let rows = others();
     let rows: Vec<&str> = std::iter::once(AYSE)
@@ -191,16 +193,7 @@ async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
 
 #[tokio::test]
 async fn a_file_dropped_while_another_is_read_is_taken_next() {
-    let mut office = Office::closed().await;
-    let drop_folder = office.path("drop");
-    std::fs::create_dir(&drop_folder).unwrap();
-    office.configure(|config| {
-        config.replace(
-            "path = \"contacts.csv\"",
-            "folder = \"drop\"\nquiet = \"1s\"",
-        )
-    });
-    office.start_unsynced().await;
+    let (office, drop_folder) = office_with_drop_folder("leave").await;
     office.until(|s| s.sources["crm"].last_try.is_some()).await;
     let dropped = |name: &str, rows: &[&str], age: u64| {
         let path = drop_folder.join(name);
@@ -233,16 +226,7 @@ async fn a_file_dropped_while_another_is_read_is_taken_next() {
 
 #[tokio::test]
 async fn a_file_that_is_still_written_is_no_fault() {
-    let mut office = Office::closed().await;
-    let drop_folder = office.path("drop");
-    std::fs::create_dir(&drop_folder).unwrap();
-    office.configure(|config| {
-        config.replace(
-            "path = \"contacts.csv\"",
-            "folder = \"drop\"\nquiet = \"1s\"\nafter-load = \"archive\"",
-        )
-    });
-    office.start_unsynced().await;
+    let (office, drop_folder) = office_with_drop_folder("archive").await;
     export(&drop_folder.join("first.csv"), &[AYSE]);
     office.until(|s| s.sources["crm"].contacts == 1).await;
     office.configure(|config| config.replace("\"1s\"", "\"1h\""));

@@ -146,9 +146,8 @@ fn wire_time(time: Timestamp) -> Value {
 mod tests {
     use super::*;
 
-    /// The recorded traffic, as in `/work/shared/hipcall-samples`.
-    const INBOUND: &str = r#"{"data":{"hangup_by":null,"call_flow":[{"action":"init","detail":{"id":328,"type":"user"},"timestamp":1788172860}],"callee_type":null,"number_id":328,"first_touch_duration":null,"channel_id":328,"answered_at":null,"voicemail_type":null,"caller_id":null,"call_duration":null,"callback_cdr_uuid":null,"missing_call":null,"callee_number":"+908505550100","uuid":"2f4c1c1e-7d0b-4c55-9a53-5b9e6f0c7a10","callback_time":null,"team_touch_at":null,"ended_at":null,"caller_type":"contact","credited":null,"channel_type":"number","voicemail_url":null,"callee_id":null,"user_id":null,"missing_call_reason":null,"started_at":"2026-09-01T10:41:00Z","bridged_at":null,"voicemail_id":null,"contact_id":null,"company_id":null,"callback_user_id":null,"direction":"inbound","caller_number":"+905325550101","record_url":null},"event":"call_init"}"#;
-    const OUTBOUND: &str = r#"{"data":{"hangup_by":null,"call_flow":[{"action":"init","detail":{"id":null,"type":"contact"},"timestamp":1788172860}],"callee_type":"contact","number_id":328,"first_touch_duration":null,"channel_id":328,"answered_at":null,"voicemail_type":null,"caller_id":null,"call_duration":null,"callback_cdr_uuid":null,"missing_call":null,"callee_number":"+442045205757","uuid":"9b8a60d3-02c5-4a5e-8f2e-1c0d7f9d4e21","callback_time":null,"team_touch_at":null,"ended_at":null,"caller_type":null,"credited":null,"channel_type":"number","voicemail_url":null,"callee_id":null,"user_id":1121,"missing_call_reason":null,"started_at":"2026-09-01T10:41:00Z","bridged_at":null,"voicemail_id":null,"contact_id":null,"company_id":4203,"callback_user_id":null,"direction":"outbound","caller_number":"+441234567890","record_url":null},"event":"call_init"}"#;
+    const INBOUND: &str = include_str!("../../../tests/data/call_init.inbound.json");
+    const OUTBOUND: &str = include_str!("../../../tests/data/call_init.outbound.json");
 
     fn inbound() -> CallShape<'static> {
         CallShape {
