@@ -32,7 +32,9 @@ pub(super) fn numbers_in(
             part.starts_with(['+', '0']) || digits >= NATIONAL_DIGITS || digits == first_digits;
         digits >= PART_DIGITS && has_area
     };
-    if !cell.contains(SEPARATORS) || !parts().any(is_whole) {
+    // In `;ext=12` the sign belongs to the extension.
+    let is_one = !cell.contains(SEPARATORS) || cell.contains(";ext=");
+    if is_one || !parts().any(is_whole) {
         return PhoneNumber::parse(cell, region).map(found);
     }
     let mut outcome = Ok(());
@@ -74,6 +76,27 @@ mod tests {
         let region = Region::parse(region).unwrap();
         let outcome = numbers_in(cell, region, &mut |number| numbers.push(number.e164()));
         (numbers, outcome)
+    }
+
+    #[test]
+    fn the_table_holds() {
+        let table = include_str!("../../tests/data/numbers-table.tsv");
+        let (mut count, mut wrong) = (0, Vec::new());
+        for line in table.lines().filter(|l| l.contains('\t')) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [text, region, expected] = fields[..] else {
+                panic!("{line}");
+            };
+            count += 1;
+            let cell: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+            let (mut found, outcome) = numbers(&cell, region);
+            found.extend(outcome.err().map(|e| format!("{e:?}")));
+            if found.join(" ") != expected {
+                wrong.push(format!("{line}: {}", found.join(" ")));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(count >= 300, "{count}");
     }
 
     #[test]
