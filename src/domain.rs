@@ -7,6 +7,7 @@ pub mod call;
 pub mod card;
 pub mod contact;
 pub mod deadline;
+pub mod dialling;
 pub mod matching;
 pub mod money;
 pub mod phone;

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::dialling::LooseNumber;
 use super::money::Money;
 use super::phone::PhoneNumber;
 
@@ -19,6 +21,25 @@ pub const FIELD_BYTES: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContactId(pub u32);
 
+/// What of a contact another source can know it by. Held in the form in which equal ones are the same text.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    pub customer_code: Option<String>,
+    pub tax_number: Option<String>,
+    pub email: Option<String>,
+}
+
+/// What an agent should know before the first word. The text is the source's own and may be empty: a mere
+/// `yes` says nothing more than the flag.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flags {
+    pub vip: Option<String>,
+    pub warning: Option<String>,
+    pub overdue: Option<String>,
+}
+
+/// One record as a source gives it: a person or company with numbers, or, of a source of balances, what is
+/// known of the one with this id.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     /// The source's own id of the record, if a column is mapped to it.
@@ -27,6 +48,16 @@ pub struct Contact {
     pub company: Option<String>,
     pub balance: Option<Money>,
     pub numbers: Vec<PhoneNumber>,
+    /// Numbers whose country can't be told. One may also stand in `numbers`, as what it would be at home.
+    pub loose: Vec<LooseNumber>,
+    /// Those of `numbers` that are marked as a company's switchboard.
+    pub switchboards: Vec<PhoneNumber>,
+    pub ids: Ids,
+    /// The e-mail address of the colleague who looks after the contact.
+    pub owner: Option<String>,
+    pub flags: Flags,
+    /// When the record was last changed, in seconds since 1970 as written there: only ever compared.
+    pub updated: Option<i64>,
     /// Further mapped fields by the operator's names, for the card's templates.
     pub fields: BTreeMap<String, String>,
 }
@@ -36,14 +67,59 @@ impl Contact {
     pub fn is_nameable(&self) -> bool {
         self.name.is_some() || self.company.is_some()
     }
+}
 
-    /// The contact reduced to its company, for a number that several of its people share.
-    pub fn company_only(&self) -> Contact {
-        Contact {
-            company: self.company.clone(),
-            numbers: self.numbers.clone(),
-            ..Contact::default()
+/// Where a value came from, and how old it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub source: String,
+    /// When the source was read.
+    pub as_of: Timestamp,
+}
+
+/// A contact as it can be shown: merged from several sources, each value with its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub contact: Contact,
+    pub origin: Origin,
+    /// Of the balance, if another source gave it.
+    pub balance_origin: Option<Origin>,
+    /// Of the fields that another source gave, flags included, by name.
+    pub field_origins: BTreeMap<String, Origin>,
+    /// The contact is not one record but what several that share a number have in common.
+    pub shared: Shared,
+}
+
+/// Of how many contacts a `Profile` speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shared {
+    /// One.
+    #[default]
+    No,
+    /// Several of one company, or one unknown extension of it: it names the company alone.
+    Company,
+    /// Different ones: it names up to three.
+    Several,
+}
+
+impl Profile {
+    pub fn new(contact: Contact, origin: Origin) -> Profile {
+        Profile {
+            contact,
+            origin,
+            balance_origin: None,
+            field_origins: BTreeMap::new(),
+            shared: Shared::No,
         }
+    }
+
+    pub fn balance_origin(&self) -> &Origin {
+        self.balance_origin.as_ref().unwrap_or(&self.origin)
+    }
+
+    pub fn field_origin(&self, name: &str) -> &Origin {
+        self.field_origins.get(name).unwrap_or(&self.origin)
     }
 }
 

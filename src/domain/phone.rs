@@ -13,7 +13,7 @@ use std::str::FromStr;
 use rlibphonenumber::enums::Region as KnownRegion;
 use rlibphonenumber::{
     NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber as Parsed, PhoneNumberFormat,
-    ValidationError,
+    PhoneNumberType, ValidationError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ pub const NUMBER_TEXT_BYTES: usize = 64;
 const E164_DIGITS: usize = 15;
 /// Turkish numbers for the whole country, 444 and four digits, are dialled without an area code.
 const TURKISH_SERVICE_DIGITS: usize = 7;
+/// Eight digits and more are whole numbers in many countries; seven are, mostly, those of a town.
+const LOCAL_BOUND: u64 = 10_000_000;
 /// Fewer digits in front of a word are the start of a number that is dialled by letters: `0152 FLOWERS`.
 const LABELLED_DIGITS: usize = 7;
 
@@ -77,30 +79,7 @@ const WITHHELD: &[&str] = &[
 impl PhoneNumber {
     /// Reads a number as typed or as sent; one without a country code is taken to be of `region`.
     pub fn parse(text: &str, region: Region) -> Result<PhoneNumber, NumberError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(NumberError::Empty);
-        }
-        if WITHHELD.iter().any(|word| text.eq_ignore_ascii_case(word)) {
-            return Err(NumberError::Withheld);
-        }
-        if text.len() > NUMBER_TEXT_BYTES {
-            return Err(NumberError::TooLong);
-        }
-        // The port can panic on a malformed RFC 3966 context; nobody types one.
-        if text.contains(";phone-context=") {
-            return Err(NumberError::NotANumber);
-        }
-        if names_an_extension(text) {
-            return Err(NumberError::Extension);
-        }
-        if is_decimal(text) {
-            return Err(NumberError::NotANumber);
-        }
-        match letters_within(text) {
-            Some(at) => with_letters(text, at, region),
-            None => read(text, region).and_then(from_parsed),
-        }
+        parsed(text, Some(region)).and_then(|parsed| from_parsed(&parsed))
     }
 
     /// The number in full, `+905325550101`: for the wire and for the card, never for a log.
@@ -108,19 +87,125 @@ impl PhoneNumber {
         format!("+{}", self.0)
     }
 
-    /// Keys of the number index: sorted by country, then number.
-    pub fn as_key(self) -> u64 {
+    /// All digits, the country code first.
+    pub fn digits(self) -> u64 {
         self.0
+    }
+
+    /// The country code's digits and those after it. A leading zero of the latter, as Italy has, is lost.
+    pub fn split(self) -> (u64, u64) {
+        let digits = self.0.to_string();
+        let (code, national) = digits.split_at(country_digits(&digits).min(digits.len()));
+        let value = |digits: &str| digits.parse().unwrap_or(0);
+        (value(code), value(national))
+    }
+
+    /// What the numbering plan says of its range.
+    pub fn kind(self) -> LineKind {
+        let parsed = PHONE_NUMBER_UTIL.parse(self.e164(), None::<KnownRegion>);
+        parsed.map_or(LineKind::Unknown, |parsed| kind(&parsed))
+    }
+}
+
+/// Country codes are prefix-free (ITU-T E.164): zones 1 and 7 have one digit, these have two, all others three.
+const TWO_DIGIT_CODES: &[&str] = &[
+    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
+    "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65",
+    "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
+];
+
+fn country_digits(digits: &str) -> usize {
+    match digits.get(..2) {
+        Some(code) if code.starts_with(['1', '7']) => 1,
+        Some(code) if TWO_DIGIT_CODES.contains(&code) => 2,
+        _ => 3,
+    }
+}
+
+/// What kind of line a number is, as far as it matters for whom it can be taken for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineKind {
+    /// Of no range that is known to be in service: the tables may be older than the range.
+    #[default]
+    Unknown,
+    /// At a place; a company may have a block of these.
+    Geographic,
+    /// A mobile or another line that moves with its owner.
+    Personal,
+    /// Free, shared cost, premium, nationwide: many callers stand behind one.
+    Service,
+}
+
+fn kind(parsed: &Parsed) -> LineKind {
+    match PHONE_NUMBER_UTIL.get_number_type(parsed) {
+        PhoneNumberType::FixedLine | PhoneNumberType::FixedLineOrMobile => LineKind::Geographic,
+        PhoneNumberType::Mobile
+        | PhoneNumberType::VoIP
+        | PhoneNumberType::PersonalNumber
+        | PhoneNumberType::Pager => LineKind::Personal,
+        PhoneNumberType::Unknown => LineKind::Unknown,
+        _ => LineKind::Service,
+    }
+}
+
+/// A number with what is needed to judge how certain its reading is.
+pub(super) struct Known {
+    pub(super) number: PhoneNumber,
+    pub(super) kind: LineKind,
+    /// Its country stands in the text, and was not taken from the region.
+    pub(super) has_country: bool,
+}
+
+pub(super) fn read_known(text: &str, region: Option<Region>) -> Result<Known, NumberError> {
+    let parsed = parsed(text, region)?;
+    let number = from_parsed(&parsed)?;
+    let own = region.and_then(|r| PHONE_NUMBER_UTIL.get_country_code_for_region(r.0));
+    let starts = text.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
+    Ok(Known {
+        number,
+        kind: kind(&parsed),
+        has_country: own != Some(parsed.country_code)
+            || starts.starts_with(['+', '＋'])
+            || starts.starts_with("00"),
+    })
+}
+
+/// What the text is a number of; `region` is that of numbers without a country code.
+fn parsed(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(NumberError::Empty);
+    }
+    if WITHHELD.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        return Err(NumberError::Withheld);
+    }
+    if text.len() > NUMBER_TEXT_BYTES {
+        return Err(NumberError::TooLong);
+    }
+    // The port can panic on a malformed RFC 3966 context; nobody types one.
+    if text.contains(";phone-context=") {
+        return Err(NumberError::NotANumber);
+    }
+    if names_an_extension(text) {
+        return Err(NumberError::Extension);
+    }
+    if is_decimal(text) {
+        return Err(NumberError::NotANumber);
+    }
+    match letters_within(text) {
+        Some(at) => with_letters(text, at, region),
+        None => read(text, region),
     }
 }
 
 /// What the library makes of the text, if that is a whole number and not an extension behind one.
-fn read(text: &str, region: Region) -> Result<Parsed, NumberError> {
+fn read(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
     let bare = without_separators(text);
     let text = bare.as_deref().unwrap_or(text);
     let text = without_glued_plus(text, region);
     let parsed = PHONE_NUMBER_UTIL
-        .parse(text, Some(region.0))
+        .parse(text, region.map(|r| r.0))
         .map_err(|e| match e {
             ParseError::InvalidCountryCode => NumberError::UnknownCountry,
             ParseError::NotANumber(_) => NumberError::NotANumber,
@@ -131,6 +216,7 @@ fn read(text: &str, region: Region) -> Result<Parsed, NumberError> {
         return Err(NumberError::Extension);
     }
     match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
+        Ok(NumberLengthType::IsPossible) if is_local(text, &parsed) => Err(NumberError::TooShort),
         Ok(NumberLengthType::IsPossible) => Ok(parsed),
         Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => {
             Err(NumberError::TooShort)
@@ -141,7 +227,13 @@ fn read(text: &str, region: Region) -> Result<Parsed, NumberError> {
     }
 }
 
-fn from_parsed(parsed: Parsed) -> Result<PhoneNumber, NumberError> {
+/// Few digits without a country code are a whole number only where the tables know such: in Turkey 444 0333
+/// is one, and 555 0101 lacks its area code.
+fn is_local(text: &str, parsed: &Parsed) -> bool {
+    parsed.national_number < LOCAL_BOUND && !text.starts_with(['+', '＋']) && !is_in_service(parsed)
+}
+
+fn from_parsed(parsed: &Parsed) -> Result<PhoneNumber, NumberError> {
     let e164 = parsed.format_as(PhoneNumberFormat::E164);
     let digits = e164.strip_prefix('+').unwrap_or(&e164);
     if digits.len() > E164_DIGITS {
@@ -174,7 +266,7 @@ fn letters_within(text: &str) -> Option<usize> {
 /// `0532 555 01 01 Ali` is a number and whose it is, `0800 FLOWERS` is dialled by its letters. Taken the
 /// wrong way either is another number of a possible length, so what the letters are needed for must be in
 /// service. So must a number with letters in its midst: `D: 12` is an extension to whoever wrote it.
-fn with_letters(text: &str, at: usize, region: Region) -> Result<PhoneNumber, NumberError> {
+fn with_letters(text: &str, at: usize, region: Option<Region>) -> Result<Parsed, NumberError> {
     let whole = read(text, region);
     let (head, tail) = text.split_at(at);
     let at_least_whole = head.chars().filter(|c| c.is_numeric()).count() >= LABELLED_DIGITS;
@@ -183,11 +275,11 @@ fn with_letters(text: &str, at: usize, region: Region) -> Result<PhoneNumber, Nu
         false => read(head, region),
     };
     match (head, whole) {
-        (Ok(head), _) if is_in_service(&head) => from_parsed(head),
+        (Ok(head), _) if is_in_service(&head) => Ok(head),
         // Enough digits for a number of its own, as in `555 0101 cep`, are no start of a dialled word: the
         // note would end a number that is somebody else's.
-        (_, Ok(whole)) if is_in_service(&whole) && !at_least_whole => from_parsed(whole),
-        (Ok(head), _) if at_least_whole => from_parsed(head),
+        (_, Ok(whole)) if is_in_service(&whole) && !at_least_whole => Ok(whole),
+        (Ok(head), _) if at_least_whole => Ok(head),
         (_, Ok(_)) => Err(NumberError::NotANumber),
         (_, Err(error)) => Err(error),
     }
@@ -229,10 +321,10 @@ fn names_an_extension(text: &str) -> bool {
 }
 
 /// Hipcall sends the Turkish 444 0333 as `+4440333`. Five digits behind +44 are no British number.
-fn without_glued_plus(text: &str, region: Region) -> &str {
+fn without_glued_plus(text: &str, region: Option<Region>) -> &str {
     match text.strip_prefix('+') {
         Some(digits)
-            if region.0 == KnownRegion::TR
+            if region.is_some_and(|r| r.0 == KnownRegion::TR)
                 && digits.len() == TURKISH_SERVICE_DIGITS
                 && digits.starts_with("444")
                 && digits.bytes().all(|b| b.is_ascii_digit()) =>

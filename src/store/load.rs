@@ -106,7 +106,7 @@ impl Load {
         }
         let id = self.contacts;
         self.numbers
-            .extend(contact.numbers.iter().map(|n| (n.as_key(), id)));
+            .extend(contact.numbers.iter().map(|n| (n.digits(), id)));
         self.batch.push(postcard::to_stdvec(contact)?);
         self.contacts += 1;
         if self.batch.len() == BATCH {

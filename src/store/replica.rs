@@ -69,7 +69,7 @@ impl Replica {
     }
 
     fn find(&self, number: PhoneNumber) -> Result<Vec<Contact>, redb::Error> {
-        let key = number.as_key();
+        let key = number.digits();
         let mut contacts = Vec::new();
         for entry in self
             .numbers
