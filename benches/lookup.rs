@@ -132,7 +132,7 @@ async fn as_the_daemon(office: &Arc<Flows>, questions: &[Question]) -> Result<Sp
             let found = flow.find(&office, *number);
             spread.add(asked.elapsed());
             match found {
-                Ok(finding) => check(Some(&finding.contact), name.as_ref())?,
+                Ok(finding) => check(Some(&finding.profile.contact), name.as_ref())?,
                 Err(Skip::UnknownCaller) => check(None, name.as_ref())?,
                 Err(skip) => return Err(format!("a lookup was refused: {skip:?}").into()),
             }

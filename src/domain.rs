@@ -8,6 +8,7 @@ pub mod card;
 pub mod contact;
 pub mod deadline;
 pub mod dialling;
+pub mod join;
 pub mod matching;
 pub mod money;
 pub mod phone;

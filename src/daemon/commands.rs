@@ -201,9 +201,9 @@ fn explain(
     let found = flow.find(office, number);
     if let Ok(finding) = &found {
         explanation.rule = Some(finding.rung.as_str().to_owned());
-        explanation.source = Some(finding.source.clone());
-        explanation.record = finding.contact.key.clone();
-        explanation.as_of = Some(finding.as_of);
+        explanation.source = Some(finding.profile.origin.source.clone());
+        explanation.record = finding.profile.contact.key.clone();
+        explanation.as_of = Some(finding.profile.origin.as_of);
     }
     match answer::card(office, &account, &call, number, found) {
         Ok(card) => explanation.card = Some(card),

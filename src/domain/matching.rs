@@ -49,9 +49,18 @@ pub fn choose(candidates: Vec<Contact>) -> Result<(Contact, Rung), Skip> {
     }
     let shared = first.company.is_some() && others.iter().all(|c| c.company == first.company);
     if shared {
-        Ok((first.company_only(), Rung::SharedByCompany))
+        Ok((company_only(&first), Rung::SharedByCompany))
     } else {
         Err(Skip::SharedNumber)
+    }
+}
+
+/// The contact reduced to its company, for a number that several of its people share.
+fn company_only(contact: &Contact) -> Contact {
+    Contact {
+        company: contact.company.clone(),
+        numbers: contact.numbers.clone(),
+        ..Contact::default()
     }
 }
 

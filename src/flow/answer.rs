@@ -138,8 +138,8 @@ pub fn card(
         call,
         number,
         account: &account.config.name,
-        contact: finding.as_ref().map(|f| &f.contact),
-        source: finding.as_ref().map_or("", |f| &f.source),
+        contact: finding.as_ref().map(|f| &f.profile.contact),
+        source: finding.as_ref().map_or("", |f| &f.profile.origin.source),
         as_of: &as_of,
     };
     template.render(&subject).ok_or(Skip::EmptyCard)

@@ -6,7 +6,7 @@ use tracing::error;
 
 use super::office::{Feed, Flow, Office};
 use crate::domain::call::Skip;
-use crate::domain::contact::Contact;
+use crate::domain::contact::{Origin, Profile};
 use crate::domain::matching::{Rung, choose};
 use crate::domain::phone::PhoneNumber;
 use crate::store::replica::ReplicaError;
@@ -15,18 +15,18 @@ use crate::tasks::Tasks;
 
 /// Whom a number belongs to, and how we know.
 pub struct Finding {
-    pub contact: Contact,
+    pub profile: Profile,
     pub rung: Rung,
-    pub source: String,
-    /// When the source was read.
-    pub as_of: Timestamp,
 }
 
 impl Finding {
     /// As an agent reads it: the time, and the date as well once it is another day's.
     pub fn as_of_text(&self, now: Timestamp) -> String {
         let zone = TimeZone::system();
-        let (then, now) = (self.as_of.to_zoned(zone.clone()), now.to_zoned(zone));
+        let (then, now) = (
+            self.profile.origin.as_of.to_zoned(zone.clone()),
+            now.to_zoned(zone),
+        );
         let form = if then.date() == now.date() {
             "%H:%M"
         } else {
@@ -74,9 +74,13 @@ fn ask(feed: &Feed, number: PhoneNumber) -> Result<Result<Finding, Skip>, Replic
     };
     let chosen = choose(replica.lookup(number)?);
     Ok(chosen.map(|(contact, rung)| Finding {
-        contact,
+        profile: Profile::new(
+            contact,
+            Origin {
+                source: feed.source.name().to_owned(),
+                as_of: replica.facts.as_of,
+            },
+        ),
         rung,
-        source: feed.source.name().to_owned(),
-        as_of: replica.facts.as_of,
     }))
 }

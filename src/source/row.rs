@@ -148,6 +148,7 @@ impl<'a> RowReader<'a> {
             balance,
             numbers,
             fields,
+            ..Contact::default()
         })
     }
 

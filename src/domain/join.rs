@@ -1,0 +1,123 @@
+//! By what a record of one source is known to be of a contact of another: an id that both have.
+//!
+//! Ids are typed by people: each kind has a form in which equal ones are the same text. Anything more
+//! generous, such as names that look alike, would put one customer's balance on another's card.
+
+use serde::{Deserialize, Serialize};
+
+use super::contact::Contact;
+
+/// Longest id that is compared, in bytes.
+pub const ID_BYTES: usize = 128;
+
+/// The id that a source of balances has in common with the contacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinBy {
+    /// The contact's own record id.
+    Key,
+    CustomerCode,
+    TaxNumber,
+    Email,
+    Number,
+}
+
+impl JoinBy {
+    pub const ALLOWED: &'static str =
+        "\"key\", \"customer-code\", \"tax-number\", \"email\" or \"number\"";
+
+    pub fn parse(text: &str) -> Option<JoinBy> {
+        Some(match text {
+            "key" => JoinBy::Key,
+            "customer-code" => JoinBy::CustomerCode,
+            "tax-number" => JoinBy::TaxNumber,
+            "email" => JoinBy::Email,
+            "number" => JoinBy::Number,
+            _ => return None,
+        })
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JoinBy::Key => "key",
+            JoinBy::CustomerCode => "customer-code",
+            JoinBy::TaxNumber => "tax-number",
+            JoinBy::Email => "email",
+            JoinBy::Number => "number",
+        }
+    }
+
+    /// What of this contact is compared. Only numbers can be several.
+    pub fn ids_of(self, contact: &Contact) -> Vec<String> {
+        let ids = &contact.ids;
+        let one = match self {
+            JoinBy::Key => contact.key.as_deref().and_then(code),
+            JoinBy::CustomerCode => ids.customer_code.clone(),
+            JoinBy::TaxNumber => ids.tax_number.clone(),
+            JoinBy::Email => ids.email.clone(),
+            JoinBy::Number => return contact.numbers.iter().map(|n| n.e164()).collect(),
+        };
+        one.into_iter().collect()
+    }
+}
+
+/// Customer codes and record ids: `120.01 ` is `120.01`; capitals don't tell customers apart.
+pub fn code(text: &str) -> Option<String> {
+    kept(text.trim().to_lowercase())
+}
+
+/// Tax and VAT numbers are printed in groups: `TR 123 456 78 90` is `tr1234567890`.
+pub fn tax_number(text: &str) -> Option<String> {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    kept(letters.flat_map(char::to_lowercase).collect())
+}
+
+/// An address as it is compared; `None` for what is none.
+pub fn email(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let (user, host) = text.split_once('@')?;
+    let plain = |part: &str| !part.is_empty() && !part.contains(['@', ' ', ',', ';', '<', '>']);
+    (plain(user) && plain(host)).then_some(text).and_then(kept)
+}
+
+fn kept(text: String) -> Option<String> {
+    (!text.is_empty() && text.len() <= ID_BYTES).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_compared_in_one_form() {
+        assert_eq!(code(" C-120.01 ").as_deref(), Some("c-120.01"));
+        assert_eq!(
+            tax_number("TR 123 456 78 90").as_deref(),
+            Some("tr1234567890")
+        );
+        assert_eq!(
+            email(" Ali@Example.COM ").as_deref(),
+            Some("ali@example.com")
+        );
+        for bad in ["", "ali", "@example.com", "ali@", "a@b, c@d", "Ali <a@b>"] {
+            assert_eq!(email(bad), None, "{bad}");
+        }
+        assert_eq!(code("  "), None);
+        assert_eq!(code(&"x".repeat(ID_BYTES + 1)), None);
+    }
+
+    #[test]
+    fn every_kind_is_known_by_its_name() {
+        for by in [
+            JoinBy::Key,
+            JoinBy::CustomerCode,
+            JoinBy::TaxNumber,
+            JoinBy::Email,
+            JoinBy::Number,
+        ] {
+            assert_eq!(JoinBy::parse(by.as_str()), Some(by));
+            assert!(JoinBy::ALLOWED.contains(by.as_str()));
+        }
+        assert_eq!(JoinBy::parse("name"), None);
+    }
+}
