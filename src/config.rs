@@ -6,6 +6,7 @@
 
 mod accounts;
 mod cards;
+mod matching;
 mod reader;
 mod secret;
 mod sources;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
 pub use cards::CardConfig;
+pub use matching::MatchingConfig;
 pub use reader::{Problem, Problems};
 pub use secret::Secret;
 pub use sources::SourceConfig;
@@ -43,6 +45,7 @@ pub struct Config {
     pub trust: Trust,
     pub accounts: Vec<AccountConfig>,
     pub sources: Vec<SourceConfig>,
+    pub matching: MatchingConfig,
     pub card: CardConfig,
 }
 
@@ -112,6 +115,7 @@ impl Config {
             let runtime = runtime_directory(root);
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
+            let matching = matching::read(root, &sources);
             let fields = sources
                 .iter()
                 .flat_map(|s| s.csv.mapping.fields.keys().cloned());
@@ -128,6 +132,7 @@ impl Config {
                     }),
                 accounts,
                 sources,
+                matching,
                 card: card?,
             })
         })?;

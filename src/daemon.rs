@@ -5,6 +5,7 @@
 //! systemd's work, and it begins with everything sound.
 
 mod commands;
+mod explain;
 mod feeds;
 mod housekeeping;
 mod start;
@@ -26,7 +27,7 @@ use crate::store::outbox::Outcome;
 use crate::system::{chain, notify};
 use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
 
-pub use commands::{Explanation, explain_offline};
+pub use explain::{Explanation, Offline};
 pub use start::StartError;
 
 /// What a stop may take: a card under way gets this long. systemd's own limit is longer.

@@ -11,5 +11,6 @@ pub mod deliver;
 mod guard;
 pub mod lookup;
 pub mod office;
+mod profile;
 pub mod report;
 pub mod sync;

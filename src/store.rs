@@ -8,6 +8,8 @@
 //! and nothing outside this module knows that redb exists.
 
 mod entry;
+mod index;
+mod keys;
 pub mod load;
 pub mod outbox;
 pub mod replica;

@@ -86,6 +86,7 @@ fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
     let feed = Feed {
         source: source.open().into(),
         shelf: shelf.into(),
+        join: source.join(),
     };
     let order = Order {
         dry_run: true,

@@ -3,40 +3,19 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::oneshot;
 
+use super::explain::explain;
 use super::feeds::{Ask, Feeds};
-use crate::config::Config;
-use crate::domain::call::{Call, CallId, Direction, RawNumber};
-use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
-use crate::domain::phone::PhoneNumber;
-use crate::flow::answer;
 use crate::flow::deliver::Delivery;
-use crate::flow::office::{Account, Flow, Office};
+use crate::flow::office::Flow;
 use crate::flow::sync::{Order, Report};
 use crate::source::csv::Progress;
-use crate::store::outbox::{Entry, Outbox, OutboxError, Phase};
+use crate::store::outbox::{Entry, OutboxError, Phase};
 use crate::system::control::{Answers, Request};
-use crate::system::{chain, clock};
-use crate::tasks::Tasks;
-
-/// What `ringcard lookup` and `ringcard card` show.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Explanation {
-    pub number: Option<String>,
-    /// The rung that matched.
-    pub rule: Option<String>,
-    pub source: Option<String>,
-    pub record: Option<String>,
-    pub as_of: Option<jiff::Timestamp>,
-    pub card: Option<Card>,
-    /// Why there is no card.
-    pub reason: Option<String>,
-}
+use crate::system::clock;
 
 type Answering = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -163,88 +142,4 @@ async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answer
         true => answers.done(reports).await,
         false => answers.failed(failures.join("\n")).await,
     }
-}
-
-/// Looks a number up as a call from it would, and renders the card it would get.
-fn explain(
-    flow: &Flow,
-    office: &Arc<Office>,
-    number: &str,
-    account: Option<&str>,
-) -> Result<Explanation, String> {
-    let account = account_named(office, account)?;
-    let call = Call {
-        id: CallId::try_from("preview".to_owned())?,
-        direction: Direction::Inbound,
-        customer: RawNumber(number.to_owned()),
-        line: RawNumber::default(),
-        user_id: None,
-        started_at: None,
-    };
-    let mut explanation = Explanation {
-        number: None,
-        rule: None,
-        source: None,
-        record: None,
-        as_of: None,
-        card: None,
-        reason: None,
-    };
-    let number = match PhoneNumber::parse(&call.customer.0, account.config.region) {
-        Ok(number) => number,
-        Err(e) => {
-            explanation.reason = Some(format!("the number {e}"));
-            return Ok(explanation);
-        }
-    };
-    explanation.number = Some(number.e164());
-    let found = flow.find(office, number);
-    if let Ok(finding) = &found {
-        explanation.rule = Some(finding.rung.as_str().to_owned());
-        explanation.source = Some(finding.profile.origin.source.clone());
-        explanation.record = finding.profile.contact.key.clone();
-        explanation.as_of = Some(finding.profile.origin.as_of);
-    }
-    match answer::card(office, &account, &call, number, found) {
-        Ok(card) => explanation.card = Some(card),
-        Err(skip) => explanation.reason = Some(skip.reason().to_owned()),
-    }
-    Ok(explanation)
-}
-
-/// The same without a daemon, from the files it would use.
-pub fn explain_offline(
-    config: Config,
-    number: &str,
-    account: Option<&str>,
-) -> Result<Explanation, String> {
-    let (office, damaged) = Office::open(config, None).map_err(|e| chain::of(&e))?;
-    super::start::report_damaged(&damaged);
-    let (outbox, _queue) = Outbox::new(Vec::new());
-    let office = Arc::new(office);
-    let flow = Flow {
-        office: Arc::new(ArcSwap::new(office.clone())),
-        outbox: Arc::new(outbox),
-        board: Arc::default(),
-        tasks: Tasks::default(),
-    };
-    explain(&flow, &office, number, account)
-}
-
-fn account_named(office: &Office, name: Option<&str>) -> Result<Arc<Account>, String> {
-    let mut names: Vec<&str> = office.accounts.keys().map(|n| &**n).collect();
-    names.sort_unstable();
-    let found = match (name, names.as_slice()) {
-        (Some(name), _) => office.accounts.get(name),
-        (None, [first, ..]) => office.accounts.get(*first),
-        (None, []) => None,
-    };
-    let known = || {
-        format!(
-            "there is no account {}; there are: {}",
-            name.unwrap_or_default(),
-            names.join(", ")
-        )
-    };
-    found.cloned().ok_or_else(known)
 }

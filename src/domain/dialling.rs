@@ -38,6 +38,12 @@ impl LooseNumber {
     pub fn digits(self) -> u64 {
         self.0
     }
+
+    /// The number that these digits are if they begin with a country code, and that is in service.
+    pub fn elsewhere(self) -> Option<PhoneNumber> {
+        let known = read_known(&format!("+{}", self.0), None).ok()?;
+        (known.kind != LineKind::Unknown).then_some(known.number)
+    }
 }
 
 /// Masked like a number: it is one.

@@ -131,6 +131,8 @@ pub enum LineKind {
     Unknown,
     /// At a place; a company may have a block of these.
     Geographic,
+    /// Geographic or personal, which in North America can't be told.
+    Either,
     /// A mobile or another line that moves with its owner.
     Personal,
     /// Free, shared cost, premium, nationwide: many callers stand behind one.
@@ -139,7 +141,8 @@ pub enum LineKind {
 
 fn kind(parsed: &Parsed) -> LineKind {
     match PHONE_NUMBER_UTIL.get_number_type(parsed) {
-        PhoneNumberType::FixedLine | PhoneNumberType::FixedLineOrMobile => LineKind::Geographic,
+        PhoneNumberType::FixedLine => LineKind::Geographic,
+        PhoneNumberType::FixedLineOrMobile => LineKind::Either,
         PhoneNumberType::Mobile
         | PhoneNumberType::VoIP
         | PhoneNumberType::PersonalNumber

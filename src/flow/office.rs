@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::config::{AccountConfig, CardConfig, Config};
+use crate::config::{AccountConfig, CardConfig, Config, MatchingConfig};
+use crate::domain::join::JoinBy;
 use crate::hipcall::{Client, Connector, TrustError};
 use crate::source::Source;
 use crate::status::Board;
@@ -32,11 +33,14 @@ impl Account {
 pub struct Feed {
     pub source: Arc<Source>,
     pub shelf: Arc<Shelf>,
+    /// The source is one of balances, and its records are joined to contacts by this id.
+    pub join: Option<JoinBy>,
 }
 
 pub struct Office {
     pub accounts: HashMap<Arc<str>, Arc<Account>>,
     pub feeds: Vec<Feed>,
+    pub matching: MatchingConfig,
     pub card: CardConfig,
 }
 
@@ -90,12 +94,14 @@ impl Office {
             feeds.push(Feed {
                 source: Arc::new(source.open()),
                 shelf,
+                join: source.join(),
             });
         }
         Ok((
             Office {
                 accounts,
                 feeds,
+                matching: config.matching,
                 card: config.card,
             },
             failures,

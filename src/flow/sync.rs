@@ -41,6 +41,7 @@ pub fn sync(
     if let Some(facts) = feed.shelf.current().map(|r| r.facts.clone()) {
         let digest = feed.source.digest(&picked)?.to_string();
         if digest == facts.digest && !feed.shelf.is_suspect() {
+            feed.shelf.confirm(as_of(&picked));
             feed.source.settle(&picked)?;
             return Ok(Report {
                 source: feed.source.name().to_owned(),
@@ -54,20 +55,24 @@ pub fn sync(
         }
         memory.refuse_held(feed, &digest, order)?;
     }
-    let mut load = Load::begin(&feed.shelf)?;
+    let mut load = Load::begin(&feed.shelf, feed.join)?;
     let read = feed
         .source
         .read(&picked, progress, &mut |contact| load.add(&contact))
         .map_err(SyncError::from_read)?;
     check(feed, &read, load.contacts(), memory, order)?;
-    let as_of = Timestamp::try_from(picked.modified()).unwrap_or_else(|_| Timestamp::now());
-    let facts = load.publish(&feed.shelf, as_of, read.digest.to_string())?;
+    let facts = load.publish(&feed.shelf, as_of(&picked), read.digest.to_string())?;
     feed.source.settle(&picked)?;
     let numbers = facts.numbers;
     Ok(Report {
         numbers,
         ..report(feed, Outcome::Published, read, start)
     })
+}
+
+/// When what is read was written.
+fn as_of(picked: &Picked) -> Timestamp {
+    Timestamp::try_from(picked.modified()).unwrap_or_else(|_| Timestamp::now())
 }
 
 /// The newest file; or, when the copy was lost, the one it was made from.

@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use redb::{Builder, Database, Durability};
 
 use super::replica::{Replica, ReplicaError, Shelf, generation_path};
-use super::schema::{CONTACTS, FACTS, Facts, NUMBERS, REPLICA_VERSION};
+use super::index::{Index, NUMBERS_PER_SOURCE, Written};
+use super::schema::{CONTACTS, FACTS, Facts, REPLICA_VERSION};
 use super::sync_directory;
 use crate::domain::contact::Contact;
+use crate::domain::join::JoinBy;
 
 /// Most contacts of one source.
 pub const CONTACTS_PER_SOURCE: u32 = 2_000_000;
-/// Most numbers of one source; they are sorted in memory, 16 bytes each.
-pub const NUMBERS_PER_SOURCE: usize = 4_000_000;
 /// Pages a load keeps in memory, and with it most of what a load adds to the process.
 const LOAD_CACHE_BYTES: usize = 8 << 20;
 /// Contacts handed to redb in one go.
@@ -52,11 +52,13 @@ pub struct Load {
     generation: u64,
     batch: Vec<Vec<u8>>,
     contacts: u32,
-    numbers: Vec<(u64, u32)>,
+    join: Option<JoinBy>,
+    index: Index,
 }
 
 impl Load {
-    pub fn begin(shelf: &Shelf) -> Result<Load, LoadError> {
+    /// `join`: the source is one of balances, and its records are found by this id.
+    pub fn begin(shelf: &Shelf, join: Option<JoinBy>) -> Result<Load, LoadError> {
         let place = |source| LoadError::Place {
             path: shelf.directory().into(),
             source,
@@ -91,7 +93,8 @@ impl Load {
             generation,
             batch: Vec::with_capacity(BATCH),
             contacts: 0,
-            numbers: Vec::new(),
+            join,
+            index: Index::default(),
         })
     }
 
@@ -100,13 +103,10 @@ impl Load {
     }
 
     pub fn add(&mut self, contact: &Contact) -> Result<(), LoadError> {
-        let numbers = self.numbers.len() + contact.numbers.len();
-        if self.contacts == CONTACTS_PER_SOURCE || numbers > NUMBERS_PER_SOURCE {
+        if self.contacts == CONTACTS_PER_SOURCE || !self.index.has_room(contact) {
             return Err(LoadError::TooMany);
         }
-        let id = self.contacts;
-        self.numbers
-            .extend(contact.numbers.iter().map(|n| (n.digits(), id)));
+        self.index.add(contact, self.contacts, self.join);
         self.batch.push(postcard::to_stdvec(contact)?);
         self.contacts += 1;
         if self.batch.len() == BATCH {
@@ -131,12 +131,12 @@ impl Load {
         Ok(())
     }
 
-    fn write(
+    fn write<T: Default>(
         &mut self,
-        body: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
-    ) -> Result<(), LoadError> {
+        body: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, LoadError> {
         let Some(transaction) = &self.transaction else {
-            return Ok(());
+            return Ok(T::default());
         };
         let write = |e| LoadError::Write {
             path: self.partial.clone(),
@@ -153,21 +153,20 @@ impl Load {
         digest: String,
     ) -> Result<Facts, LoadError> {
         self.write_batch()?;
-        let mut numbers = std::mem::take(&mut self.numbers);
-        numbers.sort_unstable();
-        numbers.dedup();
+        let index = std::mem::take(&mut self.index);
+        let Written {
+            numbers,
+            doubtful_ids,
+        } = self.write(|transaction| index.write(transaction))?;
         let facts = Facts {
             version: REPLICA_VERSION,
             contacts: self.contacts,
-            numbers: numbers.len() as u64,
+            numbers,
+            doubtful_ids,
             as_of,
             digest,
         };
         self.write(|transaction| {
-            let mut table = transaction.open_table(NUMBERS)?;
-            for number in &numbers {
-                table.insert(number, ())?;
-            }
             transaction.open_table(CONTACTS)?;
             let json = serde_json::to_vec(&facts).unwrap_or_default();
             transaction
@@ -175,7 +174,6 @@ impl Load {
                 .insert("facts", json.as_slice())?;
             Ok(())
         })?;
-        drop(numbers);
         self.commit()?;
         let path = generation_path(shelf.directory(), self.generation);
         fs::rename(&self.partial, &path)
@@ -217,6 +215,7 @@ impl Drop for Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ladder::Question;
     use crate::domain::money::{DecimalSign, Money};
     use crate::domain::phone::{PhoneNumber, Region};
 
@@ -239,7 +238,7 @@ mod tests {
     }
 
     fn publish(shelf: &Shelf, contacts: &[Contact]) -> Facts {
-        let mut load = Load::begin(shelf).unwrap();
+        let mut load = Load::begin(shelf, None).unwrap();
         for contact in contacts {
             load.add(contact).unwrap();
         }
@@ -247,10 +246,15 @@ mod tests {
             .unwrap()
     }
 
+    fn having(replica: &Replica, text: &str) -> Vec<Contact> {
+        let found = replica.ask(Question::Having(number(text))).unwrap();
+        found.into_iter().map(|(_, contact)| contact).collect()
+    }
+
     fn names(shelf: &Shelf, text: &str) -> Vec<String> {
         let found = shelf
             .current()
-            .map(|r| r.lookup(number(text)).unwrap())
+            .map(|r| having(&r, text))
             .unwrap_or_default();
         found.into_iter().filter_map(|c| c.name).collect()
     }
@@ -295,11 +299,7 @@ mod tests {
         };
         assert!(whole.balance.is_some());
         publish(&shelf, std::slice::from_ref(&whole));
-        let found = shelf
-            .current()
-            .unwrap()
-            .lookup(number("05325550101"))
-            .unwrap();
+        let found = having(&shelf.current().unwrap(), "05325550101");
         assert_eq!(found, [whole]);
     }
 
@@ -314,7 +314,7 @@ mod tests {
         }
         assert_eq!(files(dir.path()), ["000002.redb", "000003.redb"]);
         assert_eq!(names(&shelf, "05325550101"), ["newest"]);
-        let old = reader.lookup(number("05325550101")).unwrap();
+        let old = having(&reader, "05325550101");
         assert_eq!(old[0].name.as_deref(), Some("old"));
     }
 
@@ -323,7 +323,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let shelf = shelf(dir.path());
         publish(&shelf, &[contact("kept", &["05325550101"])]);
-        let mut load = Load::begin(&shelf).unwrap();
+        let mut load = Load::begin(&shelf, None).unwrap();
         load.add(&contact("lost", &["05325550101"])).unwrap();
         assert_eq!(files(dir.path()), ["000001.redb", "000002.partial"]);
         drop(load);

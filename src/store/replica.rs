@@ -6,17 +6,21 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase};
 
-use super::schema::{CONTACTS, FACTS, Facts, NUMBERS, REPLICA_VERSION};
+use super::keys;
+use super::schema::{BLOCKS, CONTACTS, FACTS, Facts, IDS, NUMBERS, REPLICA_VERSION};
 use crate::domain::contact::{Contact, ContactId};
+use crate::domain::join::JoinBy;
+use crate::domain::ladder::{Question, blocks};
 use crate::domain::matching::CANDIDATES;
-use crate::domain::phone::PhoneNumber;
 
 /// Pages kept in memory for each source; redb would take a gigabyte. The kernel's page cache does the rest.
 pub(super) const REPLICA_CACHE_BYTES: usize = 4 << 20;
@@ -43,11 +47,15 @@ pub enum ReplicaError {
     Read(#[from] Box<redb::Error>),
 }
 
+type Index = ReadOnlyTable<(u64, u32), ()>;
+
 /// One generation, open.
 pub struct Replica {
     pub generation: u64,
     pub facts: Facts,
-    numbers: ReadOnlyTable<(u64, u32), ()>,
+    numbers: Index,
+    blocks: Index,
+    ids: Index,
     contacts: ReadOnlyTable<u32, &'static [u8]>,
     _database: ReadOnlyDatabase,
 }
@@ -60,35 +68,72 @@ impl Replica {
             .unwrap_or_else(|_| Err(ReplicaError::Damaged { path }))
     }
 
-    /// The contacts that have this number, in the source's order, at most one more than `CANDIDATES`.
-    pub fn lookup(&self, number: PhoneNumber) -> Result<Vec<Contact>, ReplicaError> {
-        // As in `open`: a page that went bad since may make redb panic.
-        catch_unwind(AssertUnwindSafe(|| self.find(number)))
-            .map_err(|_| ReplicaError::DamagedPage)?
-            .map_err(|e| ReplicaError::Read(Box::new(e)))
+    /// The contacts that a question leads to, in the source's order, at most one more than `CANDIDATES`.
+    pub fn ask(&self, question: Question) -> Result<Vec<(ContactId, Contact)>, ReplicaError> {
+        guarded(|| match question {
+            Question::Having(number) => {
+                let key = keys::number(number.digits(), false);
+                self.find(&self.numbers, key..key + 1, |c| c.numbers.contains(&number))
+            }
+            Question::Ending(digits) => {
+                let keys = keys::ending(digits);
+                self.find(&self.numbers, keys.clone(), |contact| {
+                    let numbers = contact.numbers.iter().map(|n| keys::number(n.digits(), false));
+                    let loose = contact.loose.iter().map(|n| keys::number(n.digits(), true));
+                    numbers.chain(loose).any(|key| keys.contains(&key))
+                })
+            }
+            Question::Block(stem) => self.find(&self.blocks, stem..stem + 1, |contact| {
+                blocks(contact).any(|block| block.stem == stem)
+            }),
+        })
     }
 
-    fn find(&self, number: PhoneNumber) -> Result<Vec<Contact>, redb::Error> {
-        let key = number.digits();
-        let mut contacts = Vec::new();
-        for entry in self
-            .numbers
-            .range((key, 0)..=(key, u32::MAX))?
-            .take(CANDIDATES + 1)
-        {
-            let (_, id) = entry?.0.value();
-            let id = ContactId(id);
+    /// The record of a source of balances that alone has this id.
+    pub fn joined(&self, by: JoinBy, id: &str) -> Result<Option<Contact>, ReplicaError> {
+        let key = keys::id(id);
+        guarded(|| {
+            // Ids may be different and have one key, as far as the index can tell.
+            let found = self.find(&self.ids, key..key + 1, |_| true)?;
+            let mut found = found.into_iter().map(|(_, contact)| contact);
+            Ok(found.find(|contact| by.ids_of(contact).iter().any(|own| own == id)))
+        })
+    }
+
+    /// `leads` is what makes the index lead to a contact: redb checks no page once a file was closed well, so
+    /// this keeps a damaged one from leading to somebody else, and from hiding that a number is shared.
+    fn find(
+        &self,
+        index: &Index,
+        keys: Range<u64>,
+        leads: impl Fn(&Contact) -> bool,
+    ) -> Result<Vec<(ContactId, Contact)>, redb::Error> {
+        let mut found: Vec<(ContactId, Contact)> = Vec::new();
+        for entry in index.range((keys.start, 0)..(keys.end, 0))? {
+            let id = ContactId(entry?.0.value().1);
+            if found.iter().any(|(known, _)| *known == id) {
+                continue;
+            }
             let contact = self.contacts.get(id.0)?;
             let contact = contact.map(|bytes| decode(id, bytes.value())).transpose()?;
-            // redb checks no page once a file was closed well; this keeps a damaged one from leading to
-            // somebody else, and from hiding that a number is shared.
-            let contact = contact.filter(|c| c.numbers.contains(&number));
-            contacts.push(contact.ok_or_else(|| {
-                redb::Error::Corrupted(format!("contact {} lacks the number that led to it", id.0))
-            })?);
+            let contact = contact.filter(&leads).ok_or_else(|| {
+                redb::Error::Corrupted(format!("contact {} lacks what led to it", id.0))
+            })?;
+            found.push((id, contact));
+            if found.len() > CANDIDATES {
+                break;
+            }
         }
-        Ok(contacts)
+        found.sort_unstable_by_key(|(id, _)| *id);
+        Ok(found)
     }
+}
+
+/// As in `open`: a page that went bad since may make redb panic.
+fn guarded<T>(read: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, ReplicaError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .map_err(|_| ReplicaError::DamagedPage)?
+        .map_err(|e| ReplicaError::Read(Box::new(e)))
 }
 
 fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
@@ -103,12 +148,12 @@ fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
             .map(|f| f.value().to_vec());
         Ok((
             facts,
-            read.open_table(NUMBERS)?,
-            read.open_table(CONTACTS)?,
+            [NUMBERS, BLOCKS, IDS].map(|table| read.open_table(table)),
+            read.open_table(CONTACTS),
             database,
         ))
     };
-    let (facts, numbers, contacts, database) = open().map_err(|e| ReplicaError::Open {
+    let (facts, indexes, contacts, database) = open().map_err(|e| ReplicaError::Open {
         path: path.into(),
         source: Box::new(e),
     })?;
@@ -118,11 +163,18 @@ fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
     if facts.version != REPLICA_VERSION {
         return Err(ReplicaError::Version { path: path.into() });
     }
+    let broken = |e: redb::TableError| ReplicaError::Open {
+        path: path.into(),
+        source: Box::new(e.into()),
+    };
+    let [numbers, blocks, ids] = indexes;
     Ok(Replica {
         generation,
         facts,
-        numbers,
-        contacts,
+        numbers: numbers.map_err(broken)?,
+        blocks: blocks.map_err(broken)?,
+        ids: ids.map_err(broken)?,
+        contacts: contacts.map_err(broken)?,
         _database: database,
     })
 }
@@ -136,6 +188,8 @@ fn decode(id: ContactId, bytes: &[u8]) -> Result<Contact, redb::Error> {
 pub struct Shelf {
     directory: PathBuf,
     published: ArcSwapOption<Replica>,
+    /// When the source last held what is published, if that was later than the load.
+    confirmed: Mutex<Option<Timestamp>>,
     /// Reading it has failed: it must be built anew even from unchanged content.
     suspect: AtomicBool,
     loading: Mutex<()>,
@@ -161,11 +215,12 @@ impl Shelf {
             }
         }
         let published = ArcSwapOption::new(published);
-        let (suspect, loading) = Default::default();
+        let (confirmed, suspect, loading) = Default::default();
         Ok((
             Shelf {
                 directory,
                 published,
+                confirmed,
                 suspect,
                 loading,
             },
@@ -176,6 +231,19 @@ impl Shelf {
     /// What is published now; nothing before the first sync.
     pub fn current(&self) -> Option<Arc<Replica>> {
         self.published.load_full()
+    }
+
+    /// The source still holds what is published, as it was written at `as_of`. Kept in memory only: it is read
+    /// anew at every start, and a date on disk would be a write each time.
+    pub fn confirm(&self, as_of: Timestamp) {
+        let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        *confirmed = Some(as_of);
+    }
+
+    /// How fresh the values of a generation are.
+    pub fn as_of(&self, replica: &Replica) -> Timestamp {
+        let confirmed = *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        confirmed.map_or(replica.facts.as_of, |c| c.max(replica.facts.as_of))
     }
 
     /// The right to build the next generation; waits for whoever has it.
@@ -199,6 +267,7 @@ impl Shelf {
     pub(super) fn publish(&self, replica: Replica) -> io::Result<()> {
         let previous = self.published.swap(Some(Arc::new(replica)));
         self.suspect.store(false, Ordering::Relaxed);
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let (Some(current), Some(previous)) = (self.current(), previous) else {
             return Ok(());
         };

@@ -5,14 +5,18 @@ use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 
 /// Raised when a table or an encoding of the replica changes: an older file is then rebuilt, not read.
-pub(super) const REPLICA_VERSION: u32 = 1;
+pub(super) const REPLICA_VERSION: u32 = 2;
 /// Raised when the outbox changes: an older file is then migrated, never thrown away.
 pub(super) const OUTBOX_VERSION: u32 = 1;
 
 /// Dense contact id to the contact (postcard), in reading order.
 pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
-/// Number and contact id, sorted: all contacts of a number stand side by side.
+/// Number (`keys::number`) and contact id: all contacts of a number stand side by side.
 pub(super) const NUMBERS: TableDefinition<(u64, u32), ()> = TableDefinition::new("numbers");
+/// The first digits of a block of numbers, and the contact whose switchboard it is.
+pub(super) const BLOCKS: TableDefinition<(u64, u32), ()> = TableDefinition::new("blocks");
+/// Of a source of balances: an id (`keys::id`) and the record that has it.
+pub(super) const IDS: TableDefinition<(u64, u32), ()> = TableDefinition::new("ids");
 /// `facts`: the generation's own description (JSON). Written last, so that its presence means completeness.
 pub(super) const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
 
@@ -27,6 +31,9 @@ pub struct Facts {
     pub version: u32,
     pub contacts: u32,
     pub numbers: u64,
+    /// Of a source of balances: ids that several records have, none of which is used.
+    #[serde(default)]
+    pub doubtful_ids: u64,
     /// When the source was read, by the box's clock.
     pub as_of: Timestamp,
     /// Of the source's content and the mapping: the same digest gives the same generation.

@@ -1,0 +1,249 @@
+//! The ladder: in which ways a caller's number may be a contact's, the surest first.
+//!
+//! ```text
+//! exact        the same E.164 number
+//! national     the same national number, where one side does not say its country
+//! tail         one side has digits too many in front, and does not say its country
+//! head-office  an unknown extension of a company's own block of numbers
+//! ```
+//! Each rung is two things: the questions to ask a copy, which may find too much, and `means`, which alone
+//! decides whether a contact that was found is one that the rung means. So the index may be as coarse as it
+//! likes, and a scan of all contacts with `means` gives the same answer.
+//!
+//! Architecture Invariant: two numbers that both say their country match only if they are equal, but for a
+//! company's extensions. A wrong digit anywhere in a complete number finds nobody.
+
+use serde::{Deserialize, Serialize};
+
+use super::contact::Contact;
+use super::dialling::{LooseNumber, Reading};
+use super::phone::{LineKind, PhoneNumber};
+
+/// Fewest and most digits that a common tail must have. Nine are a whole number but for the country in
+/// most of the world.
+pub const TAIL_DIGITS: std::ops::RangeInclusive<u32> = 8..=12;
+/// Most digits that a company's extensions may have.
+pub const HEAD_OFFICE_DIGITS: std::ops::RangeInclusive<u32> = 1..=5;
+/// Zeros from which the number of a record without a person is taken for a switchboard: one in a hundred
+/// numbers has two by chance.
+const SWITCHBOARD_ZEROS: u32 = 2;
+/// Fewest digits of a block, country code included: with fewer it would be a town's.
+const STEM_DIGITS: u32 = 6;
+
+/// How a number was found. The surer rung wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    Exact,
+    National,
+    Tail,
+    HeadOffice,
+}
+
+impl Rung {
+    pub const ALL: [Rung; 4] = [Rung::Exact, Rung::National, Rung::Tail, Rung::HeadOffice];
+    pub const ALLOWED: &'static str = "\"exact\", \"national\", \"tail\" and \"head-office\"";
+
+    pub fn parse(text: &str) -> Option<Rung> {
+        Rung::ALL.into_iter().find(|rung| rung.as_str() == text)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rung::Exact => "exact",
+            Rung::National => "national",
+            Rung::Tail => "tail",
+            Rung::HeadOffice => "head-office",
+        }
+    }
+
+    /// In the operator's words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Rung::Exact => "the same number",
+            Rung::National => "the same national number; one side does not say its country",
+            Rung::Tail => "the same last digits; one side has more in front",
+            Rung::HeadOffice => "an extension of a company's head office",
+        }
+    }
+}
+
+/// Which rungs are climbed, and how far they reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder {
+    /// In the order of `Rung::ALL`; exact is always among them.
+    pub rungs: Vec<Rung>,
+    pub tail_digits: u32,
+    pub head_office_digits: u32,
+}
+
+impl Default for Ladder {
+    fn default() -> Ladder {
+        Ladder {
+            rungs: Rung::ALL.to_vec(),
+            tail_digits: 9,
+            head_office_digits: 3,
+        }
+    }
+}
+
+/// What to ask a copy for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The contacts with this number.
+    Having(PhoneNumber),
+    /// Those with any number, with or without its country, that ends with these digits.
+    Ending(u64),
+    /// The switchboards of the block of numbers that begins with these digits.
+    Block(u64),
+}
+
+impl Ladder {
+    pub fn questions(&self, rung: Rung, caller: &Reading) -> Vec<Question> {
+        match (rung, caller.number, caller.loose) {
+            (Rung::Exact, number, _) => number.map(Question::Having).into_iter().collect(),
+            (Rung::National, _, Some(loose)) => vec![Question::Ending(loose.digits())],
+            (Rung::National, Some(number), None) if is_subscriber(caller.kind) => {
+                vec![Question::Ending(number.split().1)]
+            }
+            (Rung::Tail, _, Some(loose)) => {
+                let tails = self.tails(loose).into_iter();
+                tails.map(Question::Ending).collect()
+            }
+            (Rung::Tail, Some(number), None) if self.has_tail(number, caller.kind) => {
+                vec![Question::Ending(number.split().1)]
+            }
+            (Rung::HeadOffice, Some(number), None) if has_extensions(caller.kind) => {
+                let stems = (1..=self.head_office_digits).map(|k| number.digits() / power(k));
+                stems.map(Question::Block).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the caller can be this contact, as far as this rung goes.
+    pub fn means(&self, rung: Rung, caller: &Reading, contact: &Contact) -> bool {
+        match (rung, caller.number, caller.loose) {
+            (Rung::Exact, Some(number), _) => contact.numbers.contains(&number),
+            (Rung::National, _, Some(loose)) => {
+                let same = |n: &PhoneNumber| n.split().1 == loose.digits() && is_subscriber(n.kind());
+                contact.loose.contains(&loose) || contact.numbers.iter().any(same)
+            }
+            (Rung::National, Some(number), None) if is_subscriber(caller.kind) => {
+                let national = number.split().1;
+                contact.loose.iter().any(|l| l.digits() == national)
+            }
+            (Rung::Tail, _, Some(loose)) => contact.numbers.iter().any(|number| {
+                is_longer(loose, *number) && self.has_tail(*number, number.kind())
+            }),
+            (Rung::Tail, Some(number), None) if self.has_tail(number, caller.kind) => {
+                contact.loose.iter().any(|loose| is_longer(*loose, number))
+            }
+            (Rung::HeadOffice, Some(number), None) if has_extensions(caller.kind) => {
+                blocks(contact).any(|block| self.is_extension(number, block))
+            }
+            _ => false,
+        }
+    }
+
+    /// What could be a whole national number, of those that the digits end with.
+    fn tails(&self, loose: LooseNumber) -> Vec<u64> {
+        let digits = length(loose.digits());
+        let tails = (self.tail_digits..digits).map(|n| (n, loose.digits() % power(n)));
+        tails
+            .filter(|(n, tail)| length(*tail) == *n)
+            .map(|(_, tail)| tail)
+            .collect()
+    }
+
+    fn has_tail(&self, number: PhoneNumber, kind: LineKind) -> bool {
+        is_subscriber(kind) && length(number.split().1) >= self.tail_digits
+    }
+
+    fn is_extension(&self, number: PhoneNumber, block: Block) -> bool {
+        let digits = number.digits();
+        digits != block.switchboard
+            && (block.dropped.max(1)..=self.head_office_digits)
+                .any(|k| digits / power(k) == block.stem)
+    }
+}
+
+/// A number that one subscriber has; behind a service number stand many.
+fn is_subscriber(kind: LineKind) -> bool {
+    has_extensions(kind) || kind == LineKind::Personal
+}
+
+fn has_extensions(kind: LineKind) -> bool {
+    matches!(kind, LineKind::Geographic | LineKind::Either)
+}
+
+/// Whether the digits are those of the number with something in front, and are not themselves a number of
+/// another country.
+fn is_longer(loose: LooseNumber, number: PhoneNumber) -> bool {
+    let (_, national) = number.split();
+    let digits = length(national);
+    length(loose.digits()) > digits
+        && loose.digits() % power(digits) == national
+        && loose.elsewhere().is_none_or(|there| there == number)
+}
+
+/// Part of a company's numbers: all that begin with `stem` are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    pub stem: u64,
+    /// The company's own number in it, as its digits.
+    pub switchboard: u64,
+    /// How many zeros at its end give way to an extension; with none, extensions are put behind it.
+    pub dropped: u32,
+}
+
+impl Block {
+    /// The numbers of the switchboard's length in the block.
+    pub fn numbers(self) -> std::ops::Range<u64> {
+        let size = power(self.dropped);
+        self.stem * size..(self.stem + 1) * size
+    }
+}
+
+/// The blocks behind a contact's switchboards: those it is marked with, and any number of a company's
+/// record that ends as switchboards do.
+pub fn blocks(contact: &Contact) -> impl Iterator<Item = Block> {
+    let nobody = contact.company.is_some() && contact.name.is_none();
+    let looks = move |n: &&PhoneNumber| {
+        nobody
+            && zeros(n.digits()) >= SWITCHBOARD_ZEROS
+            && n.kind() == LineKind::Geographic
+    };
+    let marked = contact.switchboards.iter();
+    let found = contact.numbers.iter().filter(looks);
+    let found = found.filter(|n| !contact.switchboards.contains(n));
+    let has_company = contact.company.is_some();
+    marked.chain(found).filter(move |_| has_company).flat_map(|number| {
+        let digits = number.digits();
+        let zeros = zeros(digits).min(*HEAD_OFFICE_DIGITS.end());
+        (zeros.min(1)..=zeros)
+            .map(move |dropped| Block {
+                stem: digits / power(dropped),
+                switchboard: digits,
+                dropped,
+            })
+            .filter(|block| length(block.stem) >= STEM_DIGITS)
+    })
+}
+
+fn zeros(mut digits: u64) -> u32 {
+    let mut zeros = 0;
+    while digits > 0 && digits.is_multiple_of(10) {
+        digits /= 10;
+        zeros += 1;
+    }
+    zeros
+}
+
+fn length(digits: u64) -> u32 {
+    digits.checked_ilog10().map_or(1, |log| log + 1)
+}
+
+fn power(digits: u32) -> u64 {
+    10_u64.pow(digits)
+}

@@ -1,0 +1,76 @@
+//! The keys of a copy's tables.
+//!
+//! Numbers stand in the order of their digits from the last to the first, so one table answers both who has
+//! a number and whose number ends with some digits: all of these stand side by side. No number begins with a
+//! zero, so one turned round never ends with one, and may be filled up with zeros to one length.
+
+use std::ops::Range;
+
+/// ITU-T E.164: fifteen digits with the country code, which fit into fifty bits.
+const DIGITS: u32 = 15;
+
+/// The digits turned round and filled up, with the last bit free.
+fn turned(digits: u64) -> u64 {
+    let (mut rest, mut turned, mut length) = (digits, 0, 0);
+    while rest > 0 {
+        turned = turned * 10 + rest % 10;
+        rest /= 10;
+        length += 1;
+    }
+    turned * 10_u64.pow(DIGITS.saturating_sub(length)) * 2
+}
+
+/// The key of a number with its country, or without.
+pub(super) fn number(digits: u64, loose: bool) -> u64 {
+    turned(digits) + u64::from(loose)
+}
+
+/// The keys of all numbers that end with these digits.
+pub(super) fn ending(digits: u64) -> Range<u64> {
+    let length = digits.checked_ilog10().map_or(1, |log| log + 1);
+    let start = turned(digits);
+    start..start + 10_u64.pow(DIGITS.saturating_sub(length)) * 2
+}
+
+/// The key of an id that sources have in common: FNV-1a, which is the same in every build. Two ids of one
+/// key are told apart by what the record says.
+pub(super) fn id(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_by_their_last_digits() {
+        let ends = |digits: u64, with: u64| ending(with).contains(&number(digits, false));
+        assert!(ends(905_325_550_101, 5_325_550_101));
+        assert!(ends(905_325_550_101, 905_325_550_101));
+        assert!(ends(902_125_550_100, 2_125_550_100) && ends(902_125_550_100, 100));
+        assert!(!ends(905_325_550_101, 5_325_550_102));
+        assert!(!ends(5_325_550_101, 905_325_550_101));
+        assert!(ending(5_550_101).contains(&number(5_550_101, true)));
+        let longest = 999_999_999_999_999;
+        assert!(ends(longest, 9) && ends(longest, longest));
+    }
+
+    #[test]
+    fn every_number_has_a_key_of_its_own() {
+        let mut keys: Vec<u64> = [1, 10, 100, 11, 110, 101, 905_325_550_101, 905_325_550_100]
+            .into_iter()
+            .flat_map(|digits| [number(digits, false), number(digits, true)])
+            .collect();
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+
+    #[test]
+    fn the_keys_of_ids_never_change() {
+        assert_eq!(id("120.01"), 0x3a25_d62c_27fc_9eb8);
+    }
+}
