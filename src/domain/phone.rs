@@ -25,8 +25,11 @@ const E164_DIGITS: usize = 15;
 const TURKISH_SERVICE_DIGITS: usize = 7;
 /// Eight digits and more are whole numbers in many countries; seven are, mostly, those of a town.
 const LOCAL_BOUND: u64 = 10_000_000;
+/// What typesetting programs put between groups of digits; the library ends a number there.
+pub(super) const THIN_SPACES: [char; 5] =
+    ['\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{202f}'];
 /// Fewer digits in front of a word are the start of a number that is dialled by letters: `0152 FLOWERS`.
-const LABELLED_DIGITS: usize = 7;
+pub(super) const LABELLED_DIGITS: usize = 7;
 
 /// An E.164 number, held as its digits: country codes never start with 0, so nothing is lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -159,21 +162,25 @@ pub(super) struct Known {
 
 pub(super) fn read_known(text: &str, region: Option<Region>) -> Result<Known, NumberError> {
     let parsed = parsed(text, region)?;
-    let number = from_parsed(&parsed)?;
+    Ok(Known {
+        number: from_parsed(&parsed)?,
+        kind: kind(&parsed),
+        has_country: says_its_country(text, &parsed, region),
+    })
+}
+
+fn says_its_country(text: &str, parsed: &Parsed, region: Option<Region>) -> bool {
     let own = region.and_then(|r| PHONE_NUMBER_UTIL.get_country_code_for_region(r.0));
     let starts = text.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
-    Ok(Known {
-        number,
-        kind: kind(&parsed),
-        has_country: own != Some(parsed.country_code)
-            || starts.starts_with(['+', '＋'])
-            || starts.starts_with("00"),
-    })
+    own != Some(parsed.country_code) || starts.starts_with(['+', '＋']) || starts.starts_with("00")
 }
 
 /// What the text is a number of; `region` is that of numbers without a country code.
 fn parsed(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
-    let text = text.trim();
+    let respaced = text
+        .contains(THIN_SPACES)
+        .then(|| text.replace(THIN_SPACES, " "));
+    let text = respaced.as_deref().unwrap_or(text).trim();
     if text.is_empty() {
         return Err(NumberError::Empty);
     }
@@ -216,7 +223,9 @@ fn read(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
         return Err(NumberError::Extension);
     }
     match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
-        Ok(NumberLengthType::IsPossible) if is_local(text, &parsed) => Err(NumberError::TooShort),
+        Ok(NumberLengthType::IsPossible) if is_local(text, &parsed, region) => {
+            Err(NumberError::TooShort)
+        }
         Ok(NumberLengthType::IsPossible) => Ok(parsed),
         Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => {
             Err(NumberError::TooShort)
@@ -229,8 +238,10 @@ fn read(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
 
 /// Few digits without a country code are a whole number only where the tables know such: in Turkey 444 0333
 /// is one, and 555 0101 lacks its area code.
-fn is_local(text: &str, parsed: &Parsed) -> bool {
-    parsed.national_number < LOCAL_BOUND && !text.starts_with(['+', '＋']) && !is_in_service(parsed)
+fn is_local(text: &str, parsed: &Parsed, region: Option<Region>) -> bool {
+    parsed.national_number < LOCAL_BOUND
+        && !says_its_country(text, parsed, region)
+        && !is_in_service(parsed)
 }
 
 fn from_parsed(parsed: &Parsed) -> Result<PhoneNumber, NumberError> {
@@ -251,7 +262,7 @@ fn is_in_service(parsed: &Parsed) -> bool {
 }
 
 /// Where the letters behind the first digit begin. Those before it are a label, which the library skips.
-fn letters_within(text: &str) -> Option<usize> {
+pub(super) fn letters_within(text: &str) -> Option<usize> {
     if text
         .bytes()
         .all(|b| b.is_ascii() && !b.is_ascii_alphabetic())
@@ -336,7 +347,7 @@ fn without_glued_plus(text: &str, region: Option<Region>) -> &str {
 }
 
 /// `212555010.0`, as a program writes that took the number for an amount: its 0 is no digit of the number.
-fn is_decimal(text: &str) -> bool {
+pub(super) fn is_decimal(text: &str) -> bool {
     let Some((whole, fraction)) = text.rsplit_once(['.', ',']) else {
         return false;
     };
