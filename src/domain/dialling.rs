@@ -8,9 +8,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::phone::text::{THIN_SPACES, is_decimal, letters_within};
 use super::phone::{
-    Known, LABELLED_DIGITS, LineKind, NumberError, PhoneNumber, Region, THIN_SPACES, is_decimal,
-    letters_within, masked, read_known,
+    Known, LABELLED_DIGITS, LineKind, NumberError, PhoneNumber, Region, masked, read_known,
 };
 
 /// Digits without a country are kept from here on: fewer are an extension, a service number or lack their

@@ -17,6 +17,10 @@ use rlibphonenumber::{
 };
 use serde::{Deserialize, Serialize};
 
+use text::{THIN_SPACES, is_decimal, letters_within, names_an_extension, without_separators};
+
+pub(super) mod text;
+
 /// Longest text looked at: E.164 has 15 digits, people put spaces, brackets and an extension around them.
 pub const NUMBER_TEXT_BYTES: usize = 64;
 /// ITU-T E.164: fifteen digits with the country code.
@@ -25,9 +29,6 @@ const E164_DIGITS: usize = 15;
 const TURKISH_SERVICE_DIGITS: usize = 7;
 /// Eight digits and more are whole numbers in many countries; seven are, mostly, those of a town.
 const LOCAL_BOUND: u64 = 10_000_000;
-/// What typesetting programs put between groups of digits; the library ends a number there.
-pub(super) const THIN_SPACES: [char; 5] =
-    ['\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{202f}'];
 /// Fewer digits in front of a word are the start of a number that is dialled by letters: `0152 FLOWERS`.
 pub(super) const LABELLED_DIGITS: usize = 7;
 
@@ -261,19 +262,6 @@ fn is_in_service(parsed: &Parsed) -> bool {
     PHONE_NUMBER_UTIL.is_valid_number(parsed)
 }
 
-/// Where the letters behind the first digit begin. Those before it are a label, which the library skips.
-pub(super) fn letters_within(text: &str) -> Option<usize> {
-    if text
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_alphabetic())
-    {
-        return None;
-    }
-    let digit = text.find(char::is_numeric)?;
-    let letter = text[digit..].find(char::is_alphabetic)?;
-    Some(digit + letter)
-}
-
 /// `0532 555 01 01 Ali` is a number and whose it is, `0800 FLOWERS` is dialled by its letters. Taken the
 /// wrong way either is another number of a possible length, so what the letters are needed for must be in
 /// service. So must a number with letters in its midst: `D: 12` is an extension to whoever wrote it.
@@ -296,41 +284,6 @@ fn with_letters(text: &str, at: usize, region: Option<Region>) -> Result<Parsed,
     }
 }
 
-/// Words for an extension that libphonenumber does not know: Turkish, Azerbaijani, German, French, Dutch.
-const EXTENSION_WORDS: &[&str] = &[
-    "dahili",
-    "dahil",
-    "dah",
-    "dh",
-    "daxili",
-    "dax",
-    "durchwahl",
-    "dw",
-    "nebenstelle",
-    "poste",
-    "toestel",
-    "tst",
-];
-
-fn names_an_extension(text: &str) -> bool {
-    let Some(at) = letters_within(text) else {
-        return false;
-    };
-    // The lower case of `İ` is an `i` and a combining dot.
-    let lower = text[at..].chars().flat_map(char::to_lowercase);
-    let folded: String = lower
-        .filter(|c| *c != '\u{307}')
-        .map(|c| match c {
-            'ı' | 'î' => 'i',
-            'â' => 'a',
-            c => c,
-        })
-        .collect();
-    folded
-        .split(|c: char| !c.is_alphabetic())
-        .any(|word| EXTENSION_WORDS.contains(&word))
-}
-
 /// Hipcall sends the Turkish 444 0333 as `+4440333`. Five digits behind +44 are no British number.
 fn without_glued_plus(text: &str, region: Option<Region>) -> &str {
     match text.strip_prefix('+') {
@@ -344,25 +297,6 @@ fn without_glued_plus(text: &str, region: Option<Region>) -> &str {
         }
         _ => text,
     }
-}
-
-/// `212555010.0`, as a program writes that took the number for an amount: its 0 is no digit of the number.
-pub(super) fn is_decimal(text: &str) -> bool {
-    let Some((whole, fraction)) = text.rsplit_once(['.', ',']) else {
-        return false;
-    };
-    let whole = whole.strip_prefix('+').unwrap_or(whole);
-    ["0", "00"].contains(&fraction) && whole.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// A number of digits and the usual separators without the separators: the same number to libphonenumber,
-/// in two thirds of the time (measured).
-fn without_separators(text: &str) -> Option<String> {
-    let separator = |c: char| matches!(c, ' ' | '(' | ')' | '-' | '.' | '\u{a0}');
-    let plain = text
-        .char_indices()
-        .all(|(i, c)| c.is_ascii_digit() || separator(c) || (c == '+' && i == 0));
-    (plain && text.contains(separator)).then(|| text.replace(separator, ""))
 }
 
 impl fmt::Debug for PhoneNumber {
