@@ -5,32 +5,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::duration::{parse_duration, show_duration};
+use super::problem::{Problem, Problems};
+
 /// Longest value repeated in a problem, in characters.
 const SHOWN_CHARS: usize = 60;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub line: usize,
-    /// `key = value`, or the key alone where it is missing.
-    pub subject: String,
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}: {}", self.line, self.subject, self.what)
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
 
 pub(super) struct Document<'a> {
     table: Spanned<DeTable<'a>>,
@@ -250,6 +235,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// `true` or `false`; false where it is not given.
+    pub(super) fn flag(&self, key: &'static str) -> bool {
+        let value = self.value(key).map(|v| v.get_ref().as_bool());
+        match value {
+            Some(Some(flag)) => flag,
+            Some(None) => self
+                .wrong(key, "must be true or false, without quotes")
+                .unwrap_or_default(),
+            None => false,
+        }
+    }
+
     /// A path; a relative one starts at the configuration's directory.
     pub(super) fn path(&self, key: &'static str) -> Option<PathBuf> {
         let text = self.parse(key, "a path", |t| (!t.is_empty()).then(|| t.to_owned()))?;
@@ -317,6 +314,37 @@ impl<'a> Section<'a> {
         named.collect()
     }
 
+    /// A text, a table, or a list of these.
+    pub(super) fn items(&self, key: &'static str) -> Vec<Item<'a>> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let list: Vec<_> = match value.get_ref().as_array() {
+            Some(list) if list.is_empty() => {
+                let what = "is an empty list; name something, or leave the key out";
+                return self.wrong(key, what).unwrap_or_default();
+            }
+            Some(list) => list.iter().collect(),
+            None => vec![value],
+        };
+        let item = |(i, value): (usize, &&'a Spanned<DeValue<'a>>)| match value.get_ref() {
+            DeValue::String(text) => Some(Item::Text(text.to_string())),
+            DeValue::Table(table) => {
+                let path = format!("{}.{}", self.name(key), i + 1);
+                let at = value.span().start;
+                Some(Item::Table(Section::new(path, at, table, self.notes)))
+            }
+            _ => None,
+        };
+        // Not collected into an `Option`: a table dropped on the way would complain of all its keys.
+        let items: Vec<_> = list.iter().enumerate().map(item).collect();
+        if items.iter().any(Option::is_none) {
+            let what = "must be a text in quotes, a table { ... }, or a list of such";
+            self.wrong::<()>(key, what);
+        }
+        items.into_iter().flatten().collect()
+    }
+
     /// Every key with a text, where the keys are the operator's to choose.
     pub(super) fn free_texts(&self) -> Vec<(String, String)> {
         let mut texts = Vec::new();
@@ -342,6 +370,12 @@ impl<'a> Section<'a> {
 
 const ANY: &str = "*";
 
+/// One of a list in which a text is short for a table.
+pub(super) enum Item<'a> {
+    Text(String),
+    Table(Section<'a>),
+}
+
 impl Drop for Section<'_> {
     fn drop(&mut self) {
         let asked = self.asked.borrow();
@@ -359,37 +393,18 @@ impl Drop for Section<'_> {
     }
 }
 
-/// `90s`, `15m`, `12h`, `7d` or `250ms`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..split].parse().ok()?;
-    let unit = match text[split..].trim() {
-        "ms" => return Some(Duration::from_millis(number)),
-        "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.checked_mul(unit).map(Duration::from_secs)
-}
-
-fn show_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0 => format!("{}ms", duration.as_millis()),
-        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
-        s if s % 60 == 0 => format!("{}m", s / 60),
-        s => format!("{s}s"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
+    /// What `read` makes of a text without problems.
+    pub(in crate::config) fn read<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
+        let document = Document::parse(text, Path::new("/etc/ringcard"));
+        let value = document.and_then(|d| d.root(|root| Some(read(root))));
+        value.unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    pub(in crate::config) fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
         let result = Document::parse(text, Path::new("/etc/ringcard")).and_then(|d| {
             d.root(|root| {
                 read(root);
@@ -435,31 +450,40 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units() {
-        let cases = [
-            ("90s", 90_000),
-            ("15m", 900_000),
-            ("250ms", 250),
-            ("2 h", 7_200_000),
-            ("1d", 86_400_000),
-        ];
-        for (text, ms) in cases {
-            assert_eq!(
-                parse_duration(text),
-                Some(Duration::from_millis(ms)),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "15",
-            "m",
-            "-1s",
-            "1.5h",
-            "99999999999999999999s",
-            "99999999999999999d",
-        ] {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
+    fn a_list_may_hold_texts_and_tables() {
+        let shown = |text: &str| {
+            read(text, |root| {
+                let items = root.items("a").into_iter();
+                let show = |item| match item {
+                    Item::Text(text) => text,
+                    Item::Table(table) => format!("{:?} {}", table.text("b"), table.flag("c")),
+                };
+                items.map(show).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(shown(""), [""; 0]);
+        assert_eq!(shown("a = \"x\""), ["x"]);
+        assert_eq!(shown("a = { b = \"y\" }"), ["Some(\"y\") false"]);
+        assert_eq!(
+            shown("a = [\"x\", { b = \"y\", c = true }]"),
+            ["x", "Some(\"y\") true"]
+        );
+        let told = problems("a = [\"x\", 1]\nb = []\nc = [{ d = 1, e = 2 }]", |root| {
+            root.items("a");
+            root.items("b");
+            for item in root.items("c") {
+                let Item::Table(table) = item else { panic!() };
+                table.flag("d");
+            }
+        });
+        assert_eq!(
+            told,
+            [
+                "line 1: a = [\"x\", 1]: must be a text in quotes, a table { ... }, or a list of such",
+                "line 2: b = []: is an empty list; name something, or leave the key out",
+                "line 3: c.1.d = 1: must be true or false, without quotes",
+                "line 3: c.1.e: no such key; here there can be: d",
+            ]
+        );
     }
 }
