@@ -207,7 +207,7 @@ fn format(section: &Section<'_>) -> Option<Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::reader::tests::problems;
+    use crate::config::reader::tests::{self, problems};
 
     fn told(sources: &str) -> Vec<String> {
         problems(sources, |root| drop(read(root, Region::parse("TR"))))
@@ -242,5 +242,33 @@ mod tests {
             told(&text),
             ["line 5: source.erp.kind = \"prices\": must be \"contacts\" or \"balances\""]
         );
+    }
+
+    #[test]
+    fn the_worked_example_is_right() {
+        let guide = include_str!("../../docs/configuration.md");
+        let (_, example) = guide.split_once("### Names from the CRM").unwrap();
+        let (_, example) = example.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let sources = tests::read(example, |root| read(root, Region::parse("TR")));
+        let kinds: Vec<_> = sources.iter().map(|s| s.open().kind()).collect();
+        assert_eq!(
+            kinds,
+            [Kind::Contacts, Kind::Balances(JoinBy::CustomerCode)]
+        );
+    }
+
+    #[test]
+    fn a_source_is_where_the_first_account_is_unless_it_says_so() {
+        let region = |line: &str| {
+            let text = CRM.replace("[source.columns]", &format!("{line}\n[source.columns]"));
+            let sources = tests::read(&text, |root| read(root, Region::parse("TR")));
+            let csv = &sources[0].csv;
+            assert_eq!(csv.mapping.numbers[0].dialling, csv.dialling);
+            csv.dialling.region
+        };
+        assert_eq!(region(""), Region::parse("TR"));
+        assert_eq!(region("region = \"GB\""), Region::parse("GB"));
+        assert_eq!(region("region = \"none\""), None);
     }
 }

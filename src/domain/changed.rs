@@ -4,6 +4,8 @@
 //! January in one country and September in another; a guess would let the older of two records win, so it
 //! is read only if the operator said which.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -100,32 +102,34 @@ fn as_utc(at: DateTime) -> Option<i64> {
 
 /// Two parts of one or two digits and a whole year: `26` could be a day.
 fn parts(date: &str, sign: char) -> Option<[i16; 3]> {
-    let mut lengths = [0; 3];
-    let mut numbers = [0; 3];
-    let mut count = 0;
-    for part in date.split(sign) {
-        let digits = part.bytes().all(|b| b.is_ascii_digit());
-        *numbers.get_mut(count)? = part.parse().ok().filter(|_| digits)?;
-        lengths[count] = part.len();
-        count += 1;
-    }
-    let fits = lengths[..2].iter().all(|l| (1..=2).contains(l)) && lengths[2] == 4;
-    fits.then_some(numbers)
+    let parts: Vec<&str> = date.split(sign).collect();
+    let [first, second, year] = parts[..] else {
+        return None;
+    };
+    let year: i16 = (year.len() == 4).then(|| digits(year))??;
+    Some([two_digits(first)?.into(), two_digits(second)?.into(), year])
 }
 
 /// `10:41` or `10:41:22`.
 fn clock(time: &str) -> Option<Time> {
-    let mut numbers = [0; 3];
-    let mut count = 0;
-    for part in time.split(':') {
-        let digits = (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-        *numbers.get_mut(count)? = part.parse().ok().filter(|_| digits)?;
-        count += 1;
-    }
-    let [hour, minute, second] = numbers;
-    (count >= 2)
-        .then(|| Time::new(hour, minute, second, 0).ok())
-        .flatten()
+    let parts: Vec<&str> = time.split(':').collect();
+    let (hour, minute, second) = match parts[..] {
+        [hour, minute] => (hour, minute, "0"),
+        [hour, minute, second] => (hour, minute, second),
+        _ => return None,
+    };
+    let [hour, minute, second] = [hour, minute, second].map(two_digits);
+    Time::new(hour?, minute?, second?, 0).ok()
+}
+
+fn two_digits(text: &str) -> Option<i8> {
+    (text.len() <= 2).then(|| digits(text))?
+}
+
+/// Digits and no sign, which the standard library would take.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

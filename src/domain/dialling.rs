@@ -320,6 +320,7 @@ mod tests {
         for bad in ["", "+90", "0 ", "123456789", "a"] {
             assert!(Prefix::parse(bad).is_none(), "{bad}");
         }
+        assert!(Prefix::parse(&"1".repeat(PREFIX_DIGITS)).is_some());
     }
 
     #[test]

@@ -51,8 +51,10 @@ pub(super) fn numbers_in(
     let all_local = first_digits > 0 && parts().all(|part| is_local(part, dialling));
     if !all_local && !parts().any(is_whole) {
         let reading = dialling.read(cell)?;
-        // Without a number, the digits of two parts may have become those of one.
-        reading.number.ok_or(NumberError::NotANumber)?;
+        // Where it is only likely, the digits of two numbers may have become those of one.
+        if reading.loose.is_some() {
+            return Err(NumberError::NotANumber);
+        }
         found(reading);
         return Ok(());
     }
@@ -286,6 +288,22 @@ mod tests {
         for cell in ["", "///", "Ayşe Yılmaz", "0532,555", "\n;\n"] {
             let (found, outcome) = numbers(cell, "TR");
             assert!(found.is_empty() && outcome.is_err(), "{cell}");
+        }
+    }
+
+    #[test]
+    fn local_parts_have_as_many_digits_as_the_bound() {
+        for (cell, expected) in [
+            ("123456 / 123457", 2),
+            ("12345678 / 12345679", 2),
+            ("12345 / 12346", 0),
+        ] {
+            let (found, outcome) = numbers(cell, "DE area=30");
+            assert_eq!(
+                (found.len(), outcome.is_ok()),
+                (expected, expected > 0),
+                "{cell}: {found:?}"
+            );
         }
     }
 }
