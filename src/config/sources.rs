@@ -77,7 +77,13 @@ fn check_joins(sections: &[Section<'_>], sources: &[SourceConfig]) {
         let Kind::Balances(by) = source.csv.kind else {
             continue;
         };
-        if contacts().any(|s| has(by, &s.csv.mapping)) {
+        if contacts().count() == 0 {
+            section.wrong::<()>(
+                "kind",
+                "there is no source of contacts to whom these belong",
+            );
+        }
+        if contacts().count() == 0 || contacts().any(|s| has(by, &s.csv.mapping)) {
             continue;
         }
         if let Some(columns) = section.section("columns") {
@@ -232,7 +238,12 @@ mod tests {
             told(&format!("{CRM}{ERP}")),
             [format!("line 15: source.erp.columns.{what}")]
         );
-        assert_eq!(told(&by_number).len(), 1);
+        assert_eq!(
+            told(&by_number),
+            [
+                "line 5: source.erp.kind = \"balances\": there is no source of contacts to whom these belong"
+            ]
+        );
     }
 
     #[test]

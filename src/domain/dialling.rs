@@ -203,7 +203,7 @@ fn bare_digits(text: &str) -> Option<String> {
             '0'..='9' => digits.push(c),
             // Full-width digits.
             '\u{ff10}'..='\u{ff19}' => digits.extend(char::from_digit(c as u32 - 0xff10, 10)),
-            ' ' | '(' | ')' | '-' | '.' | ':' | '/' | '\u{a0}' => {}
+            ' ' | '(' | ')' | '-' | '.' | '/' | '\u{a0}' => {}
             c if THIN_SPACES.contains(&c) => {}
             _ => return None,
         }
@@ -223,6 +223,7 @@ fn without_words(text: &str) -> Option<&str> {
     };
     let (number, note) = number.split_at(at);
     let enough = number.chars().filter(|c| c.is_numeric()).count() >= LABELLED_DIGITS;
+    let number = number.trim_end_matches([' ', ':', ',']);
     (enough && !note.contains(char::is_numeric)).then_some(number)
 }
 
@@ -270,6 +271,9 @@ mod tests {
             ("-", "444 0 333", "UnknownCountry"),
             ("TR", "Tel: 020 4520 5757 (Ali)", "+902045205757?2045205757"),
             ("-", "Cep 0532 555 01 01 ev", "?5325550101"),
+            ("-", "0532 555 01 01: Ali", "?5325550101"),
+            // The first of a list, and no American number.
+            ("TR", "1: 212 555 01 01", "NotANumber"),
             ("-", "0212 555 01 00 dahili", "Extension"),
             ("-", "0212 555 01 00 dahili 12", "Extension"),
             ("TR", "5325550101.0", "NotANumber"),

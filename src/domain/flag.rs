@@ -30,10 +30,16 @@ pub fn flag(text: &str) -> Option<&str> {
     })
 }
 
-/// Nothing, dashes, or an amount of zero in whatever form: an overdue sum of `0,00 TL` is no flag.
+/// Longest unit of a zero: `0 days`, `0,00 TL`.
+const UNIT_CHARS: usize = 5;
+
+/// Nothing, dashes, or none of something: an overdue sum of `₺0,00` is no flag.
 fn says_nothing(text: &str) -> bool {
     let empty = |c: char| c.is_whitespace() || matches!(c, '0' | ',' | '.' | '-' | '–' | '—' | '−');
-    text.chars().all(empty)
+    let unit = text.trim_start_matches(empty);
+    let is_unit = unit.chars().count() <= UNIT_CHARS && unit.chars().all(char::is_alphabetic);
+    unit.is_empty()
+        || (text.starts_with('0') && is_unit)
         || Money::parse(text, DecimalSign::Auto, None).is_ok_and(|m| m.amount.is_zero())
 }
 
@@ -86,6 +92,9 @@ mod tests {
             "90 days",
             "gold",
             "No delivery",
+            "0 credit",
+            "- lawyer",
+            "30 gün",
             "2",
             "A",
             "1,00",
