@@ -1,4 +1,4 @@
-//! Durations as the configuration has them: a whole number and its unit.
+//! Durations as an operator writes them: a number and its unit.
 
 use std::time::Duration;
 

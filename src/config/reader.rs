@@ -11,8 +11,12 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use items::Item;
+
 use super::duration::{parse_duration, show_duration};
 use super::problem::{Problem, Problems};
+
+mod items;
 
 /// Longest value repeated in a problem, in characters.
 const SHOWN_CHARS: usize = 60;
@@ -314,37 +318,6 @@ impl<'a> Section<'a> {
         named.collect()
     }
 
-    /// A text, a table, or a list of these.
-    pub(super) fn items(&self, key: &'static str) -> Vec<Item<'a>> {
-        let Some(value) = self.value(key) else {
-            return Vec::new();
-        };
-        let list: Vec<_> = match value.get_ref().as_array() {
-            Some(list) if list.is_empty() => {
-                let what = "is an empty list; name something, or leave the key out";
-                return self.wrong(key, what).unwrap_or_default();
-            }
-            Some(list) => list.iter().collect(),
-            None => vec![value],
-        };
-        let item = |(i, value): (usize, &&'a Spanned<DeValue<'a>>)| match value.get_ref() {
-            DeValue::String(text) => Some(Item::Text(text.to_string())),
-            DeValue::Table(table) => {
-                let path = format!("{}.{}", self.name(key), i + 1);
-                let at = value.span().start;
-                Some(Item::Table(Section::new(path, at, table, self.notes)))
-            }
-            _ => None,
-        };
-        // Not collected into an `Option`: a table dropped on the way would complain of all its keys.
-        let items: Vec<_> = list.iter().enumerate().map(item).collect();
-        if items.iter().any(Option::is_none) {
-            let what = "must be a text in quotes, a table { ... }, or a list of such";
-            self.wrong::<()>(key, what);
-        }
-        items.into_iter().flatten().collect()
-    }
-
     /// Every key with a text, where the keys are the operator's to choose.
     pub(super) fn free_texts(&self) -> Vec<(String, String)> {
         let mut texts = Vec::new();
@@ -369,12 +342,6 @@ impl<'a> Section<'a> {
 }
 
 const ANY: &str = "*";
-
-/// One of a list in which a text is short for a table.
-pub(super) enum Item<'a> {
-    Text(String),
-    Table(Section<'a>),
-}
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
@@ -447,43 +414,5 @@ pub(super) mod tests {
         let told = problems("a = \n[b\nc = 1\n", |_| {});
         assert!(told.len() >= 2, "{told:?}");
         assert!(told[0].starts_with("line 1: not TOML: "), "{told:?}");
-    }
-
-    #[test]
-    fn a_list_may_hold_texts_and_tables() {
-        let shown = |text: &str| {
-            read(text, |root| {
-                let items = root.items("a").into_iter();
-                let show = |item| match item {
-                    Item::Text(text) => text,
-                    Item::Table(table) => format!("{:?} {}", table.text("b"), table.flag("c")),
-                };
-                items.map(show).collect::<Vec<_>>()
-            })
-        };
-        assert_eq!(shown(""), [""; 0]);
-        assert_eq!(shown("a = \"x\""), ["x"]);
-        assert_eq!(shown("a = { b = \"y\" }"), ["Some(\"y\") false"]);
-        assert_eq!(
-            shown("a = [\"x\", { b = \"y\", c = true }]"),
-            ["x", "Some(\"y\") true"]
-        );
-        let told = problems("a = [\"x\", 1]\nb = []\nc = [{ d = 1, e = 2 }]", |root| {
-            root.items("a");
-            root.items("b");
-            for item in root.items("c") {
-                let Item::Table(table) = item else { panic!() };
-                table.flag("d");
-            }
-        });
-        assert_eq!(
-            told,
-            [
-                "line 1: a = [\"x\", 1]: must be a text in quotes, a table { ... }, or a list of such",
-                "line 2: b = []: is an empty list; name something, or leave the key out",
-                "line 3: c.1.d = 1: must be true or false, without quotes",
-                "line 3: c.1.e: no such key; here there can be: d",
-            ]
-        );
     }
 }

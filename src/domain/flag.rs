@@ -66,8 +66,8 @@ mod tests {
         for no in [
             "", " ", "\u{a0}", "0", "-", "–", "--", ".", "no", "No", "NO", "hayır", "Hayır",
             "HAYIR", "hayir", "false", "FALSE", "n", "N", "h", "H", "nein", "Nein", "non", "nee",
-            "0,00", "0.00", "0,000", "0,00 TL", "₺0,00", "-0,00", "yok", "YOK", "YANLIŞ", "FALSCH",
-            "FAUX", "ONWAAR", " no ", "null",
+            "0,00", "0.00", "0,000", "0,00 TL", "₺0,00", "-0,00", "0 gün", "0 Tage", "0 EUR",
+            "yok", "YOK", "YANLIŞ", "FALSCH", "FAUX", "ONWAAR", " no ", "null",
         ] {
             assert_eq!(flag(no), None, "{no:?}");
         }
