@@ -6,12 +6,15 @@
 
 mod accounts;
 mod cards;
+mod columns;
+mod dialling;
+mod duration;
 mod matching;
+mod problem;
 mod reader;
 mod secret;
 mod sources;
 
-use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub use accounts::AccountConfig;
 pub use cards::CardConfig;
 pub use matching::MatchingConfig;
-pub use reader::{Problem, Problems};
+pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use sources::SourceConfig;
 
@@ -218,13 +221,4 @@ fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
         certificate,
         names,
     })
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
-            write!(f, "{}  {problem}", if i == 0 { "" } else { "\n" })?;
-        }
-        Ok(())
-    }
 }

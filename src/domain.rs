@@ -5,9 +5,11 @@
 
 pub mod call;
 pub mod card;
+pub mod changed;
 pub mod contact;
 pub mod deadline;
 pub mod dialling;
+pub mod flag;
 pub mod join;
 pub mod ladder;
 pub mod matching;

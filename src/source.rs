@@ -13,6 +13,7 @@ use self::csv::{Progress, ReadReport};
 use self::digest::Digest;
 use self::error::{ReadError, SourceError};
 use self::file::Picked;
+use self::settings::Kind;
 use crate::domain::contact::Contact;
 
 pub mod archive;
@@ -39,6 +40,13 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Source::Csv(source) => source.name(),
+        }
+    }
+
+    /// Whether its records are contacts, or what is known of those of other sources.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Source::Csv(source) => source.kind(),
         }
     }
 

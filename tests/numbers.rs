@@ -15,6 +15,8 @@ use ringcard::domain::phone::{PhoneNumber, Region};
 
 const ORACLE: &str = include_str!("data/numbers-oracle.tsv");
 const DISAGREEMENTS: &str = include_str!("data/numbers-disagreements.tsv");
+/// What typesetting programs put between groups of digits.
+const THIN_SPACES: [char; 5] = ['\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{202f}'];
 /// What was promised; the file has more.
 const NUMBERS: usize = 20_000;
 
@@ -39,7 +41,12 @@ fn numbers_are_what_the_oracle_says_but_for_the_listed_disagreements() {
             panic!("{line:?}");
         };
         count += 1;
+        let respaced = text.replace(THIN_SPACES, " ");
+        let ours_respaced = ours(&respaced, region);
         let ours = ours(text, region);
+        // The oracle ends a number at a thin space; to us it is a space, and nothing more.
+        let spaced = respaced != text && expected == "-";
+        let expected = if spaced { &ours_respaced } else { expected };
         if ours != expected {
             found.insert([text, region, expected, &ours].join("\t"));
         }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::dialling;
 use super::reader::Section;
 use super::secret::{self, Secret};
+use crate::domain::dialling::Dialling;
 use crate::domain::phone::Region;
 
 /// Shortest webhook secret: 16 random letters and digits are 95 bits.
@@ -16,6 +18,8 @@ pub struct AccountConfig {
     pub name: Arc<str>,
     pub node: String,
     pub region: Region,
+    /// How numbers stand in the account's events.
+    pub dialling: Dialling,
     pub token: Secret,
     pub webhook_secrets: Vec<Secret>,
 }
@@ -57,17 +61,14 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
         "\"https://use.hipcall.com\" or \"https://use.hipcall.com.tr\", as in your panel's address",
         is_node,
     );
-    let region = section.required(
-        "region",
-        "a country code such as \"TR\" or \"GB\"",
-        Region::parse,
-    );
+    let (region, dialling) = dialling::account(section);
     let token = token(section);
     let webhook_secrets = webhook_secrets(section);
     Some(AccountConfig {
         name: name?.into(),
         node: node?,
         region: region?,
+        dialling,
         token: token?,
         webhook_secrets: webhook_secrets?,
     })

@@ -5,32 +5,21 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use items::Item;
+
+use super::duration::{parse_duration, show_duration};
+use super::problem::{Problem, Problems};
+
+mod items;
+
 /// Longest value repeated in a problem, in characters.
 const SHOWN_CHARS: usize = 60;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub line: usize,
-    /// `key = value`, or the key alone where it is missing.
-    pub subject: String,
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}: {}", self.line, self.subject, self.what)
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
 
 pub(super) struct Document<'a> {
     table: Spanned<DeTable<'a>>,
@@ -250,6 +239,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// `true` or `false`; false where it is not given.
+    pub(super) fn flag(&self, key: &'static str) -> bool {
+        let value = self.value(key).map(|v| v.get_ref().as_bool());
+        match value {
+            Some(Some(flag)) => flag,
+            Some(None) => self
+                .wrong(key, "must be true or false, without quotes")
+                .unwrap_or_default(),
+            None => false,
+        }
+    }
+
     /// A path; a relative one starts at the configuration's directory.
     pub(super) fn path(&self, key: &'static str) -> Option<PathBuf> {
         let text = self.parse(key, "a path", |t| (!t.is_empty()).then(|| t.to_owned()))?;
@@ -404,37 +405,18 @@ impl Drop for Section<'_> {
     }
 }
 
-/// `90s`, `15m`, `12h`, `7d` or `250ms`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..split].parse().ok()?;
-    let unit = match text[split..].trim() {
-        "ms" => return Some(Duration::from_millis(number)),
-        "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.checked_mul(unit).map(Duration::from_secs)
-}
-
-fn show_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0 => format!("{}ms", duration.as_millis()),
-        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
-        s if s % 60 == 0 => format!("{}m", s / 60),
-        s => format!("{s}s"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
+    /// What `read` makes of a text without problems.
+    pub(in crate::config) fn read<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
+        let document = Document::parse(text, Path::new("/etc/ringcard"));
+        let value = document.and_then(|d| d.root(|root| Some(read(root))));
+        value.unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    pub(in crate::config) fn problems(text: &str, read: impl FnOnce(&Section<'_>)) -> Vec<String> {
         let result = Document::parse(text, Path::new("/etc/ringcard")).and_then(|d| {
             d.root(|root| {
                 read(root);
@@ -477,34 +459,5 @@ mod tests {
         let told = problems("a = \n[b\nc = 1\n", |_| {});
         assert!(told.len() >= 2, "{told:?}");
         assert!(told[0].starts_with("line 1: not TOML: "), "{told:?}");
-    }
-
-    #[test]
-    fn durations_have_units() {
-        let cases = [
-            ("90s", 90_000),
-            ("15m", 900_000),
-            ("250ms", 250),
-            ("2 h", 7_200_000),
-            ("1d", 86_400_000),
-        ];
-        for (text, ms) in cases {
-            assert_eq!(
-                parse_duration(text),
-                Some(Duration::from_millis(ms)),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "15",
-            "m",
-            "-1s",
-            "1.5h",
-            "99999999999999999999s",
-            "99999999999999999d",
-        ] {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
     }
 }

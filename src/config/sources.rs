@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
+use super::columns::{self, Records};
+use super::dialling;
 use super::reader::Section;
-use crate::domain::money::{Currency, DecimalSign};
+use crate::domain::dialling::Dialling;
+use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::csv::CsvSource;
-use crate::source::settings::{
-    AfterLoad, BalanceColumn, CsvSettings, Encoding, Format, Location, Mapping,
-};
+use crate::source::settings::{AfterLoad, CsvSettings, Encoding, Format, Kind, Location, Mapping};
 
 /// How often a source is read unless told otherwise.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -55,7 +56,44 @@ pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConf
         }
         sources.push(source);
     }
+    // With one of them unread it would only be a guess what they have.
+    if sources.len() == sections.len() {
+        check_joins(&sections, &sources);
+    }
     sources
+}
+
+/// Balances that no contact can have are a mistake in either source.
+fn check_joins(sections: &[Section<'_>], sources: &[SourceConfig]) {
+    let contacts = || sources.iter().filter(|s| s.csv.kind == Kind::Contacts);
+    let has = |by: JoinBy, mapping: &Mapping| match by {
+        JoinBy::Key => mapping.key.is_some(),
+        JoinBy::CustomerCode => mapping.customer_code.is_some(),
+        JoinBy::TaxNumber => mapping.tax_number.is_some(),
+        JoinBy::Email => mapping.email.is_some(),
+        JoinBy::Number => true,
+    };
+    for (section, source) in sections.iter().zip(sources) {
+        let Kind::Balances(by) = source.csv.kind else {
+            continue;
+        };
+        if contacts().count() == 0 {
+            section.wrong::<()>(
+                "kind",
+                "there is no source of contacts to whom these belong",
+            );
+        }
+        if contacts().count() == 0 || contacts().any(|s| has(by, &s.csv.mapping)) {
+            continue;
+        }
+        if let Some(columns) = section.section("columns") {
+            let by = by.as_str();
+            let what =
+                format!("no source of contacts has this id: map {by} = \"...\" in its columns");
+            columns.wrong::<()>("join-by", what);
+            columns.hush();
+        }
+    }
 }
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
@@ -63,23 +101,32 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     section.required("type", "\"csv\"", |text| (text == "csv").then_some(()));
     let location = location(section);
     let schedule = schedule(section);
-    let own = section.parse(
-        "region",
-        "a country code such as \"TR\" or \"GB\"",
-        Region::parse,
-    );
+    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
+    let outer = Dialling {
+        region,
+        ..Dialling::default()
+    };
+    let dialling = dialling::within(section, &outer);
     let format = format(section);
-    let mapping = section
-        .required_section("columns")
-        .and_then(|columns| mapping(&columns));
+    let kind = kind.or((!section.has("kind")).then(Records::default));
+    let columns = section.required_section("columns").and_then(|columns| {
+        let Some(kind) = kind else {
+            // Which keys are right is the kind's to say.
+            columns.hush();
+            return None;
+        };
+        columns::read(&columns, kind, &dialling)
+    });
+    let (kind, mapping) = columns?;
     Some(SourceConfig {
         schedule: schedule?,
         csv: CsvSettings {
             name: name?,
             location: location?,
             format: format?,
-            mapping: mapping?,
-            region: own.or(region)?,
+            kind,
+            mapping,
+            dialling,
         },
     })
 }
@@ -163,69 +210,76 @@ fn format(section: &Section<'_>) -> Option<Format> {
     })
 }
 
-fn mapping(columns: &Section<'_>) -> Option<Mapping> {
-    let [key, company] = ["key", "company"].map(|k| columns.text(k));
-    let (name, numbers) = (columns.texts("name"), columns.texts("numbers"));
-    if numbers.is_empty() && !columns.has("numbers") {
-        columns.missing::<()>(
-            "numbers",
-            "the columns with telephone numbers, such as [\"Mobile\", \"Phone\"]",
-        );
-    }
-    if name.is_empty() && company.is_none() && !columns.has("name") {
-        columns.missing::<()>(
-            "name",
-            "the column with the contact's name (or company = \"...\")",
-        );
-    }
-    let fields = columns
-        .section("fields")
-        .map(|f| f.free_texts())
-        .unwrap_or_default();
-    let balance = balance(columns);
-    Some(Mapping {
-        key,
-        name,
-        company,
-        numbers,
-        balance,
-        fields: fields.into_iter().collect(),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reader::tests::{self, problems};
 
-fn balance(columns: &Section<'_>) -> Option<BalanceColumn> {
-    let column = columns.text("balance");
-    let currency_column = columns.text("currency");
-    let currency = columns.parse(
-        "default-currency",
-        "a currency such as \"TRY\"",
-        Currency::parse,
-    );
-    let decimal = columns.parse("decimal", "\"auto\", \",\" or \".\"", |text| match text {
-        "auto" => Some(DecimalSign::Auto),
-        "," => Some(DecimalSign::Comma),
-        "." => Some(DecimalSign::Point),
-        _ => None,
-    });
-    if column.is_none() {
-        for key in ["currency", "default-currency", "decimal"]
-            .into_iter()
-            .filter(|k| columns.has(k))
-        {
-            columns.wrong::<()>(key, "needs balance = \"...\", the column with the amount");
-        }
-        return None;
+    fn told(sources: &str) -> Vec<String> {
+        problems(sources, |root| drop(read(root, Region::parse("TR"))))
     }
-    if currency_column.is_none() && currency.is_none() && !columns.has("default-currency") {
-        columns.missing::<()>(
-            "default-currency",
-            "the currency of the balances, such as \"TRY\"",
+
+    const CRM: &str = "[[source]]\nname = \"crm\"\ntype = \"csv\"\npath = \"crm.csv\"\n\
+        [source.columns]\nname = \"Name\"\nnumbers = \"Phone\"\n";
+    const ERP: &str = "[[source]]\nname = \"erp\"\ntype = \"csv\"\npath = \"erp.csv\"\n\
+        kind = \"balances\"\n[source.columns]\njoin = \"Code\"\njoin-by = \"customer-code\"\n\
+        balance = \"Balance\"\ndefault-currency = \"TRY\"\n";
+
+    #[test]
+    fn balances_need_a_source_of_contacts_with_their_id() {
+        let code = "customer-code = \"Code\"\n";
+        assert_eq!(told(&format!("{CRM}{code}{ERP}")), [""; 0]);
+        assert_eq!(told(&format!("{ERP}{CRM}{code}")), [""; 0]);
+        let by_number = ERP.replace("customer-code", "number");
+        assert_eq!(told(&format!("{CRM}{by_number}")), [""; 0]);
+        let what = "join-by = \"customer-code\": no source of contacts has this id: map customer-code = \
+                    \"...\" in its columns";
+        assert_eq!(
+            told(&format!("{CRM}{ERP}")),
+            [format!("line 15: source.erp.columns.{what}")]
+        );
+        assert_eq!(
+            told(&by_number),
+            [
+                "line 5: source.erp.kind = \"balances\": there is no source of contacts to whom these belong"
+            ]
         );
     }
-    Some(BalanceColumn {
-        column: column?,
-        currency_column,
-        currency,
-        decimal: decimal.unwrap_or_default(),
-    })
+
+    #[test]
+    fn a_source_of_an_unknown_kind_has_one_problem() {
+        let text = ERP.replace("\"balances\"", "\"prices\"");
+        assert_eq!(
+            told(&text),
+            ["line 5: source.erp.kind = \"prices\": must be \"contacts\" or \"balances\""]
+        );
+    }
+
+    #[test]
+    fn the_worked_example_is_right() {
+        let guide = include_str!("../../docs/configuration.md");
+        let (_, example) = guide.split_once("### Names from the CRM").unwrap();
+        let (_, example) = example.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let sources = tests::read(example, |root| read(root, Region::parse("TR")));
+        let kinds: Vec<_> = sources.iter().map(|s| s.open().kind()).collect();
+        assert_eq!(
+            kinds,
+            [Kind::Contacts, Kind::Balances(JoinBy::CustomerCode)]
+        );
+    }
+
+    #[test]
+    fn a_source_is_where_the_first_account_is_unless_it_says_so() {
+        let region = |line: &str| {
+            let text = CRM.replace("[source.columns]", &format!("{line}\n[source.columns]"));
+            let sources = tests::read(&text, |root| read(root, Region::parse("TR")));
+            let csv = &sources[0].csv;
+            assert_eq!(csv.mapping.numbers[0].dialling, csv.dialling);
+            csv.dialling.region
+        };
+        assert_eq!(region(""), Region::parse("TR"));
+        assert_eq!(region("region = \"GB\""), Region::parse("GB"));
+        assert_eq!(region("region = \"none\""), None);
+    }
 }

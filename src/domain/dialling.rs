@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::phone::{Known, LineKind, NumberError, PhoneNumber, Region, masked, read_known};
+use super::phone::text::{THIN_SPACES, is_decimal, letters_within};
+use super::phone::{
+    Known, LABELLED_DIGITS, LineKind, NumberError, PhoneNumber, Region, masked, read_known,
+};
 
 /// Digits without a country are kept from here on: fewer are an extension, a service number or lack their
 /// area code, and would be found within other numbers.
@@ -158,6 +161,7 @@ impl Dialling {
         let loose = loose.and_then(LooseNumber::new);
         match (written, loose) {
             (Ok(known), _) if known.has_country => Ok(certain(&known)),
+            (Err(error @ NumberError::Extension), _) => Err(error),
             // A town's number: without its area code it is a different one in every town.
             (Err(NumberError::TooShort), _) => Err(NumberError::TooShort),
             (Err(error), None) => Err(error),
@@ -192,19 +196,41 @@ fn certain(known: &Known) -> Reading {
     }
 }
 
-/// The digits of a text that has nothing but digits and what people put between them; a plus is none of that.
+/// The digits of a text that has nothing but digits, what people put between them, and words around them. A
+/// plus is none of that: with it the text says its country.
 fn bare_digits(text: &str) -> Option<String> {
+    let text = text.trim();
+    if is_decimal(text) {
+        return None;
+    }
     let mut digits = String::new();
-    for c in text.trim().chars() {
+    for c in without_words(text)?.chars() {
         match c {
             '0'..='9' => digits.push(c),
             // Full-width digits.
             '\u{ff10}'..='\u{ff19}' => digits.extend(char::from_digit(c as u32 - 0xff10, 10)),
-            ' ' | '(' | ')' | '-' | '.' | '/' | '\u{a0}' | '\u{2009}' | '\u{202f}' => {}
+            ' ' | '(' | ')' | '-' | '.' | '/' | '\u{a0}' => {}
+            c if THIN_SPACES.contains(&c) => {}
             _ => return None,
         }
     }
     (!digits.is_empty() && digits.len() <= super::phone::NUMBER_TEXT_BYTES).then_some(digits)
+}
+
+/// `Tel: 0532 555 01 01 (Ali)` without its words; `None` where they may be dialled or be an extension.
+fn without_words(text: &str) -> Option<&str> {
+    let first = text.find(char::is_numeric)?;
+    let (label, number) = text.split_at(first);
+    if label.contains(['+', '＋']) {
+        return None;
+    }
+    let Some(at) = letters_within(number) else {
+        return Some(number);
+    };
+    let (number, note) = number.split_at(at);
+    let enough = number.chars().filter(|c| c.is_numeric()).count() >= LABELLED_DIGITS;
+    let number = number.trim_end_matches([' ', ':', ',']);
+    (enough && !note.contains(char::is_numeric)).then_some(number)
 }
 
 #[cfg(test)]
@@ -249,6 +275,20 @@ mod tests {
             ("-", "0090 532 555 01 01", "+905325550101"),
             ("-", "+90 532 555 01 01", "+905325550101"),
             ("-", "444 0 333", "UnknownCountry"),
+            ("TR", "Tel: 020 4520 5757 (Ali)", "+902045205757?2045205757"),
+            ("-", "Cep 0532 555 01 01 ev", "?5325550101"),
+            ("-", "0532 555 01 01: Ali", "?5325550101"),
+            // The first of a list, and no American number.
+            ("TR", "1: 212 555 01 01", "NotANumber"),
+            ("-", "0212 555 01 00 dahili", "Extension"),
+            ("-", "0212 555 01 00 dahili 12", "Extension"),
+            ("TR", "5325550101.0", "NotANumber"),
+            ("TR", "0532\u{2009}555\u{202f}01\u{2009}01", "+905325550101"),
+            (
+                "TR",
+                "Tel: 0532\u{2009}555\u{2009}01\u{202f}01",
+                "+905325550101",
+            ),
         ];
         for (region, text, expected) in cases {
             assert_eq!(shown(&dialling(region), text), expected, "{region} {text}");
@@ -290,6 +330,7 @@ mod tests {
         for bad in ["", "+90", "0 ", "123456789", "a"] {
             assert!(Prefix::parse(bad).is_none(), "{bad}");
         }
+        assert!(Prefix::parse(&"1".repeat(PREFIX_DIGITS)).is_some());
     }
 
     #[test]

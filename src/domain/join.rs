@@ -63,13 +63,19 @@ impl JoinBy {
 
 /// Customer codes and record ids: `120.01 ` is `120.01`; capitals don't tell customers apart.
 pub fn code(text: &str) -> Option<String> {
-    kept(text.trim().to_lowercase())
+    // A dash says that there is no code.
+    text.contains(char::is_alphanumeric)
+        .then(|| text.trim().to_lowercase())
+        .and_then(kept)
 }
 
-/// Tax and VAT numbers are printed in groups: `TR 123 456 78 90` is `tr1234567890`.
+/// Tax and VAT numbers are printed in groups: `TR 123 456 78 90` is `tr1234567890`. One digit over and over
+/// is what accountants enter for who has none (11111111111 by Turkish law), so it is nobody's.
 pub fn tax_number(text: &str) -> Option<String> {
     let letters = text.chars().filter(|c| c.is_alphanumeric());
-    kept(letters.flat_map(char::to_lowercase).collect())
+    let plain: String = letters.flat_map(char::to_lowercase).collect();
+    let is_filler = plain.chars().all(|c| plain.starts_with(c));
+    (!is_filler).then_some(plain).and_then(kept)
 }
 
 /// An address as it is compared; `None` for what is none.
@@ -102,7 +108,13 @@ mod tests {
         for bad in ["", "ali", "@example.com", "ali@", "a@b, c@d", "Ali <a@b>"] {
             assert_eq!(email(bad), None, "{bad}");
         }
-        assert_eq!(code("  "), None);
+        for none in ["", "  ", "-", "."] {
+            assert_eq!((code(none), tax_number(none)), (None, None), "{none}");
+        }
+        for filler in ["11111111111", "0", "222 222 22 22"] {
+            assert_eq!(tax_number(filler), None, "{filler}");
+        }
+        assert_eq!(code(&"x".repeat(ID_BYTES)).map(|c| c.len()), Some(ID_BYTES));
         assert_eq!(code(&"x".repeat(ID_BYTES + 1)), None);
     }
 

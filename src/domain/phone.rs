@@ -17,6 +17,10 @@ use rlibphonenumber::{
 };
 use serde::{Deserialize, Serialize};
 
+use text::{THIN_SPACES, is_decimal, letters_within, names_an_extension, without_separators};
+
+pub(super) mod text;
+
 /// Longest text looked at: E.164 has 15 digits, people put spaces, brackets and an extension around them.
 pub const NUMBER_TEXT_BYTES: usize = 64;
 /// ITU-T E.164: fifteen digits with the country code.
@@ -26,7 +30,7 @@ const TURKISH_SERVICE_DIGITS: usize = 7;
 /// Eight digits and more are whole numbers in many countries; seven are, mostly, those of a town.
 const LOCAL_BOUND: u64 = 10_000_000;
 /// Fewer digits in front of a word are the start of a number that is dialled by letters: `0152 FLOWERS`.
-const LABELLED_DIGITS: usize = 7;
+pub(super) const LABELLED_DIGITS: usize = 7;
 
 /// An E.164 number, held as its digits: country codes never start with 0, so nothing is lost.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,21 +166,25 @@ pub(super) struct Known {
 
 pub(super) fn read_known(text: &str, region: Option<Region>) -> Result<Known, NumberError> {
     let parsed = parsed(text, region)?;
-    let number = from_parsed(&parsed)?;
+    Ok(Known {
+        number: from_parsed(&parsed)?,
+        kind: kind(&parsed),
+        has_country: says_its_country(text, &parsed, region),
+    })
+}
+
+fn says_its_country(text: &str, parsed: &Parsed, region: Option<Region>) -> bool {
     let own = region.and_then(|r| PHONE_NUMBER_UTIL.get_country_code_for_region(r.0));
     let starts = text.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
-    Ok(Known {
-        number,
-        kind: kind(&parsed),
-        has_country: own != Some(parsed.country_code)
-            || starts.starts_with(['+', '＋'])
-            || starts.starts_with("00"),
-    })
+    own != Some(parsed.country_code) || starts.starts_with(['+', '＋']) || starts.starts_with("00")
 }
 
 /// What the text is a number of; `region` is that of numbers without a country code.
 fn parsed(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
-    let text = text.trim();
+    let respaced = text
+        .contains(THIN_SPACES)
+        .then(|| text.replace(THIN_SPACES, " "));
+    let text = respaced.as_deref().unwrap_or(text).trim();
     if text.is_empty() {
         return Err(NumberError::Empty);
     }
@@ -219,7 +227,9 @@ fn read(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
         return Err(NumberError::Extension);
     }
     match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&parsed) {
-        Ok(NumberLengthType::IsPossible) if is_local(text, &parsed) => Err(NumberError::TooShort),
+        Ok(NumberLengthType::IsPossible) if is_local(text, &parsed, region) => {
+            Err(NumberError::TooShort)
+        }
         Ok(NumberLengthType::IsPossible) => Ok(parsed),
         Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => {
             Err(NumberError::TooShort)
@@ -232,8 +242,10 @@ fn read(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
 
 /// Few digits without a country code are a whole number only where the tables know such: in Turkey 444 0333
 /// is one, and 555 0101 lacks its area code.
-fn is_local(text: &str, parsed: &Parsed) -> bool {
-    parsed.national_number < LOCAL_BOUND && !text.starts_with(['+', '＋']) && !is_in_service(parsed)
+fn is_local(text: &str, parsed: &Parsed, region: Option<Region>) -> bool {
+    parsed.national_number < LOCAL_BOUND
+        && !says_its_country(text, parsed, region)
+        && !is_in_service(parsed)
 }
 
 fn from_parsed(parsed: &Parsed) -> Result<PhoneNumber, NumberError> {
@@ -251,19 +263,6 @@ fn from_parsed(parsed: &Parsed) -> Result<PhoneNumber, NumberError> {
 /// Whether the number is of a range that is in service, as far as the tables know.
 fn is_in_service(parsed: &Parsed) -> bool {
     PHONE_NUMBER_UTIL.is_valid_number(parsed)
-}
-
-/// Where the letters behind the first digit begin. Those before it are a label, which the library skips.
-fn letters_within(text: &str) -> Option<usize> {
-    if text
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_alphabetic())
-    {
-        return None;
-    }
-    let digit = text.find(char::is_numeric)?;
-    let letter = text[digit..].find(char::is_alphabetic)?;
-    Some(digit + letter)
 }
 
 /// `0532 555 01 01 Ali` is a number and whose it is, `0800 FLOWERS` is dialled by its letters. Taken the
@@ -288,41 +287,6 @@ fn with_letters(text: &str, at: usize, region: Option<Region>) -> Result<Parsed,
     }
 }
 
-/// Words for an extension that libphonenumber does not know: Turkish, Azerbaijani, German, French, Dutch.
-const EXTENSION_WORDS: &[&str] = &[
-    "dahili",
-    "dahil",
-    "dah",
-    "dh",
-    "daxili",
-    "dax",
-    "durchwahl",
-    "dw",
-    "nebenstelle",
-    "poste",
-    "toestel",
-    "tst",
-];
-
-fn names_an_extension(text: &str) -> bool {
-    let Some(at) = letters_within(text) else {
-        return false;
-    };
-    // The lower case of `İ` is an `i` and a combining dot.
-    let lower = text[at..].chars().flat_map(char::to_lowercase);
-    let folded: String = lower
-        .filter(|c| *c != '\u{307}')
-        .map(|c| match c {
-            'ı' | 'î' => 'i',
-            'â' => 'a',
-            c => c,
-        })
-        .collect();
-    folded
-        .split(|c: char| !c.is_alphabetic())
-        .any(|word| EXTENSION_WORDS.contains(&word))
-}
-
 /// Hipcall sends the Turkish 444 0333 as `+4440333`. Five digits behind +44 are no British number.
 fn without_glued_plus(text: &str, region: Option<Region>) -> &str {
     match text.strip_prefix('+') {
@@ -336,25 +300,6 @@ fn without_glued_plus(text: &str, region: Option<Region>) -> &str {
         }
         _ => text,
     }
-}
-
-/// `212555010.0`, as a program writes that took the number for an amount: its 0 is no digit of the number.
-fn is_decimal(text: &str) -> bool {
-    let Some((whole, fraction)) = text.rsplit_once(['.', ',']) else {
-        return false;
-    };
-    let whole = whole.strip_prefix('+').unwrap_or(whole);
-    ["0", "00"].contains(&fraction) && whole.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// A number of digits and the usual separators without the separators: the same number to libphonenumber,
-/// in two thirds of the time (measured).
-fn without_separators(text: &str) -> Option<String> {
-    let separator = |c: char| matches!(c, ' ' | '(' | ')' | '-' | '.' | '\u{a0}');
-    let plain = text
-        .char_indices()
-        .all(|(i, c)| c.is_ascii_digit() || separator(c) || (c == '+' && i == 0));
-    (plain && text.contains(separator)).then(|| text.replace(separator, ""))
 }
 
 impl fmt::Debug for PhoneNumber {

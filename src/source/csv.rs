@@ -27,7 +27,7 @@ use super::guard::{Guard, RECORD_BYTES, Trouble};
 use super::header::{COLUMNS, Columns, HeaderError, delimiter_of, separator_line};
 use super::reject::Rejects;
 use super::row::{RowPlace, RowReader};
-use super::settings::{CsvSettings, Location};
+use super::settings::{CsvSettings, Kind, Location};
 use crate::domain::contact::Contact;
 
 /// Most contacts of one source: twice what the replica was measured with.
@@ -84,6 +84,10 @@ impl CsvSource {
 
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.settings.kind
     }
 
     /// The file a load would read now.
@@ -342,11 +346,26 @@ pub(super) mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::domain::dialling::Dialling;
     use crate::domain::money::{Currency, DecimalSign};
     use crate::domain::phone::{PhoneNumber, Region};
     use crate::source::decode::tests::{TURKISH, utf_16, windows_1254};
     use crate::source::reject::RowReason;
-    use crate::source::settings::{BalanceColumn, Format, Location, Mapping};
+    use crate::source::settings::{
+        BalanceColumn, BalanceSign, Format, Kind, Line, Location, Mapping, NumbersColumn,
+    };
+
+    pub(in crate::source) fn turkish() -> Dialling {
+        Dialling::of(Region::parse("TR").unwrap())
+    }
+
+    pub(in crate::source) fn numbers(column: &str) -> NumbersColumn {
+        NumbersColumn {
+            column: column.into(),
+            dialling: turkish(),
+            line: Line::Own,
+        }
+    }
 
     /// Columns `Id`, `Name`, `Phone` and `Balance`.
     pub(in crate::source) fn settings() -> CsvSettings {
@@ -357,16 +376,18 @@ pub(super) mod tests {
             mapping: Mapping {
                 key: Some("Id".into()),
                 name: vec!["Name".into()],
-                numbers: vec!["Phone".into()],
+                numbers: vec![numbers("Phone")],
                 balance: Some(BalanceColumn {
                     column: "Balance".into(),
                     currency_column: None,
                     currency: Currency::parse("TRY"),
                     decimal: DecimalSign::Auto,
+                    sign: BalanceSign::Debit,
                 }),
                 ..Mapping::default()
             },
-            region: Region::parse("TR").unwrap(),
+            kind: Kind::Contacts,
+            dialling: turkish(),
         }
     }
 

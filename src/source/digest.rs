@@ -9,7 +9,9 @@ use std::fmt;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::settings::CsvSettings;
+use super::settings::{CsvSettings, Kind, Line};
+use crate::domain::changed::DateOrder;
+use crate::domain::dialling::{Dialling, Prefix};
 
 /// SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +61,12 @@ impl Summer {
         self.text(text.unwrap_or_default());
     }
 
+    fn count(&mut self, count: usize) {
+        self.0.update(&(count as u64).to_le_bytes());
+    }
+
     fn texts(&mut self, texts: &[String]) {
-        self.0.update(&(texts.len() as u64).to_le_bytes());
+        self.count(texts.len());
         texts.iter().for_each(|text| self.text(text));
     }
 
@@ -71,23 +77,48 @@ impl Summer {
         self.0.update(&delimiter);
         self.0.update(&[format.quote]);
         self.text(format.encoding.as_str());
-        self.text(&format!("{:?}", settings.region));
+        self.text(match settings.kind {
+            Kind::Contacts => "",
+            Kind::Balances(by) => by.as_str(),
+        });
+        self.dialling(&settings.dialling);
         let mapping = &settings.mapping;
-        self.optional(mapping.key.as_deref());
+        for column in mapping.singles() {
+            self.optional(column);
+        }
+        let order = mapping.updated.as_ref().and_then(|u| u.order);
+        self.optional(order.map(DateOrder::as_str));
         self.texts(&mapping.name);
-        self.optional(mapping.company.as_deref());
-        self.texts(&mapping.numbers);
+        self.count(mapping.numbers.len());
+        for numbers in &mapping.numbers {
+            self.text(&numbers.column);
+            self.dialling(&numbers.dialling);
+            self.0
+                .update(&[u8::from(numbers.line == Line::Switchboard)]);
+        }
         self.0.update(&[u8::from(mapping.balance.is_some())]);
         if let Some(balance) = &mapping.balance {
             self.text(&balance.column);
             self.optional(balance.currency_column.as_deref());
             self.optional(balance.currency.as_ref().map(|c| c.code()));
             self.text(&format!("{:?}", balance.decimal));
+            self.text(balance.sign.as_str());
         }
-        self.0.update(&(mapping.fields.len() as u64).to_le_bytes());
+        self.count(mapping.fields.len());
         for (name, column) in &mapping.fields {
             self.text(name);
             self.text(column);
+        }
+    }
+
+    fn dialling(&mut self, dialling: &Dialling) {
+        let region = dialling.region.map(|r| format!("{r:?}"));
+        self.optional(region.as_deref());
+        self.optional(dialling.area_code.as_ref().map(Prefix::as_str));
+        self.optional(dialling.trunk_prefix.as_ref().map(Prefix::as_str));
+        self.count(dialling.international_prefixes.len());
+        for prefix in &dialling.international_prefixes {
+            self.text(prefix.as_str());
         }
     }
 }
@@ -95,10 +126,11 @@ impl Summer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::join::JoinBy;
     use crate::domain::money::{Currency, DecimalSign};
     use crate::domain::phone::Region;
-    use crate::source::csv::tests::settings;
-    use crate::source::settings::{BalanceColumn, Encoding};
+    use crate::source::csv::tests::{numbers, settings};
+    use crate::source::settings::{BalanceColumn, BalanceSign, Encoding, UpdatedColumn};
 
     fn digest(settings: &CsvSettings, content: &str) -> Digest {
         let mut summer = Summer::new(settings);
@@ -108,6 +140,13 @@ mod tests {
 
     type Change = fn(&mut CsvSettings);
 
+    fn updated(order: Option<DateOrder>) -> Option<UpdatedColumn> {
+        Some(UpdatedColumn {
+            column: "Id".into(),
+            order,
+        })
+    }
+
     #[test]
     fn whatever_changes_a_contact_changes_the_digest() {
         let changes: &[Change] = &[
@@ -115,11 +154,36 @@ mod tests {
             |s| s.format.delimiter = Some(0),
             |s| s.format.quote = b'\'',
             |s| s.format.encoding = Encoding::Utf8,
-            |s| s.region = Region::parse("GB").unwrap(),
+            |s| s.dialling.region = Region::parse("GB"),
+            |s| s.dialling.region = None,
+            |s| s.dialling.area_code = Prefix::parse("212"),
+            |s| s.dialling.trunk_prefix = Prefix::parse("212"),
+            |s| s.dialling.international_prefixes = Prefix::parse("212").into_iter().collect(),
+            |s| {
+                let prefixes = ["2", "12"].into_iter().filter_map(Prefix::parse);
+                s.dialling.international_prefixes = prefixes.collect();
+            },
+            |s| s.kind = Kind::Balances(JoinBy::TaxNumber),
+            |s| s.kind = Kind::Balances(JoinBy::CustomerCode),
+            |s| s.mapping.join = Some("Id".into()),
+            |s| s.mapping.customer_code = Some("Id".into()),
+            |s| s.mapping.tax_number = Some("Id".into()),
+            |s| s.mapping.email = Some("Id".into()),
+            |s| s.mapping.owner = Some("Id".into()),
+            |s| s.mapping.vip = Some("Id".into()),
+            |s| s.mapping.warning = Some("Id".into()),
+            |s| s.mapping.overdue = Some("Id".into()),
+            |s| s.mapping.updated = updated(None),
+            |s| s.mapping.updated = updated(Some(DateOrder::DayFirst)),
+            |s| s.mapping.updated = updated(Some(DateOrder::MonthFirst)),
+            |s| s.mapping.numbers[0].line = Line::Switchboard,
+            |s| s.mapping.numbers[0].dialling.region = None,
+            |s| s.mapping.numbers[0].dialling.area_code = Prefix::parse("212"),
+            |s| s.mapping.balance.as_mut().unwrap().sign = BalanceSign::Credit,
             |s| s.mapping.key = None,
             |s| s.mapping.name = vec!["Na".into(), "me".into()],
             |s| s.mapping.company = Some("Name".into()),
-            |s| s.mapping.numbers.push("Mobile".into()),
+            |s| s.mapping.numbers.push(numbers("Mobile")),
             |s| s.mapping.balance = None,
             |s| s.mapping.fields = [("city".into(), "City".into())].into(),
             |s| s.mapping.fields = [("cityC".into(), "ity".into())].into(),
@@ -129,6 +193,7 @@ mod tests {
                     currency_column: None,
                     currency: Currency::parse("USD"),
                     decimal: DecimalSign::Comma,
+                    sign: BalanceSign::Debit,
                 });
             },
         ];

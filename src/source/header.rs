@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 use ::csv::StringRecord;
 
 use super::reject::mask_text;
-use super::settings::{CsvSettings, Mapping};
-use crate::domain::phone::PhoneNumber;
+use super::settings::{CsvSettings, Mapping, NumbersColumn};
 
 /// Most columns of a header; the widest ERP exports have some two hundred.
 pub(super) const COLUMNS: usize = 512;
@@ -38,9 +37,18 @@ pub(super) struct Columns {
     pub(super) key: Option<usize>,
     pub(super) name: Vec<usize>,
     pub(super) company: Option<usize>,
-    pub(super) numbers: Vec<usize>,
+    pub(super) numbers: Vec<(usize, NumbersColumn)>,
     pub(super) balance: Option<usize>,
     pub(super) currency: Option<usize>,
+    pub(super) join: Option<usize>,
+    pub(super) customer_code: Option<usize>,
+    pub(super) tax_number: Option<usize>,
+    pub(super) email: Option<usize>,
+    pub(super) owner: Option<usize>,
+    pub(super) updated: Option<usize>,
+    pub(super) vip: Option<usize>,
+    pub(super) warning: Option<usize>,
+    pub(super) overdue: Option<usize>,
     pub(super) fields: Vec<(String, usize)>,
     /// All of the above, each once.
     pub(super) mapped: Vec<usize>,
@@ -66,16 +74,29 @@ impl Columns {
             [place] => Some(place),
             _ => None,
         };
-        let all = |columns: &[String]| columns.iter().filter_map(|c| place(c)).collect();
+        let one = |column: &Option<String>| column.as_deref().and_then(place);
         let balance = mapping.balance.as_ref();
         let mapped: BTreeSet<usize> = mapping.columns().filter_map(place).collect();
         Ok(Columns {
-            key: mapping.key.as_deref().and_then(place),
-            name: all(&mapping.name),
-            company: mapping.company.as_deref().and_then(place),
-            numbers: all(&mapping.numbers),
+            key: one(&mapping.key),
+            name: mapping.name.iter().filter_map(|c| place(c)).collect(),
+            company: one(&mapping.company),
+            numbers: mapping
+                .numbers
+                .iter()
+                .filter_map(|n| Some((place(&n.column)?, n.clone())))
+                .collect(),
             balance: balance.and_then(|b| place(&b.column)),
             currency: balance.and_then(|b| place(b.currency_column.as_deref()?)),
+            join: one(&mapping.join),
+            customer_code: one(&mapping.customer_code),
+            tax_number: one(&mapping.tax_number),
+            email: one(&mapping.email),
+            owner: one(&mapping.owner),
+            updated: mapping.updated.as_ref().and_then(|u| place(&u.column)),
+            vip: one(&mapping.vip),
+            warning: one(&mapping.warning),
+            overdue: one(&mapping.overdue),
             fields: mapping
                 .fields
                 .iter()
@@ -98,7 +119,7 @@ fn check(names: &[&str], settings: &CsvSettings) -> Result<(), HeaderError> {
     }
     if !missing.is_empty() {
         // A file without a header starts with a customer, who is not to be listed in an error.
-        let is_number = |name: &&str| PhoneNumber::parse(name, settings.region).is_ok();
+        let is_number = |name: &&str| settings.dialling.read(name).is_ok();
         if names.iter().any(is_number) {
             return Err(HeaderError::NoHeader);
         }
@@ -208,12 +229,12 @@ pub(super) fn separator_line(head: &[u8]) -> Option<(u8, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::csv::tests::settings;
+    use crate::source::csv::tests::{numbers as column, settings};
 
     fn mapping(settings: &mut CsvSettings, names: &[&str], numbers: &[&str]) {
         settings.mapping = Mapping {
             name: names.iter().map(|s| (*s).into()).collect(),
-            numbers: numbers.iter().map(|s| (*s).into()).collect(),
+            numbers: numbers.iter().map(|s| column(s)).collect(),
             ..Mapping::default()
         };
     }
@@ -239,7 +260,7 @@ mod tests {
         ];
         for (column, header, place) in cases {
             let columns = find(header, &["Name"], &[column]).unwrap();
-            assert_eq!(columns.numbers, [place], "{column} in {header:?}");
+            assert_eq!(columns.numbers[0].0, place, "{column} in {header:?}");
         }
     }
 
@@ -296,9 +317,9 @@ mod tests {
             let mut header = vec!["x"; width];
             header[0] = "Name";
             header[width - 1] = "Phone";
-            find(&header, &["Name"], &["Phone"]).map(|c| c.numbers)
+            find(&header, &["Name"], &["Phone"]).map(|c| c.numbers[0].0)
         };
-        assert_eq!(header(COLUMNS), Ok(vec![COLUMNS - 1]));
+        assert_eq!(header(COLUMNS), Ok(COLUMNS - 1));
         assert_eq!(
             header(COLUMNS + 1),
             Err(HeaderError::TooManyColumns(COLUMNS + 1))

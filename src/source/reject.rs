@@ -27,6 +27,8 @@ pub enum RowReason {
     NoUsableNumber,
     NoName,
     DuplicateKey,
+    NoId,
+    NoUsableId,
 }
 
 impl RowReason {
@@ -42,6 +44,8 @@ impl RowReason {
             RowReason::NoUsableNumber => "none of its numbers can be used",
             RowReason::NoName => "neither a name nor a company is given",
             RowReason::DuplicateKey => "an earlier row has the same key",
+            RowReason::NoId => "the join column is empty, so whose values these are is unknown",
+            RowReason::NoUsableId => "the value of the join column can't be used",
         }
     }
 }
@@ -56,9 +60,18 @@ pub enum ValueReason {
     Balance,
     Currency,
     TooLong,
+    NoCountry,
+    Id,
+    Email,
+    Updated,
 }
 
 impl ValueReason {
+    /// Whether the value is used all the same, and the operator is only told how.
+    fn is_note(self) -> bool {
+        self == ValueReason::NoCountry
+    }
+
     /// In the operator's words.
     pub fn words(self) -> &'static str {
         match self {
@@ -70,6 +83,12 @@ impl ValueReason {
             ValueReason::Balance => "the balance can't be read",
             ValueReason::Currency => "the currency is not known",
             ValueReason::TooLong => "the value is cut, as it is longer than is kept",
+            ValueReason::NoCountry => {
+                "the number's country can't be told: it is found by its national digits"
+            }
+            ValueReason::Id => "the id tells nobody from others, or is longer than is compared",
+            ValueReason::Email => "the value is not an e-mail address",
+            ValueReason::Updated => "the date can't be read",
         }
     }
 }
@@ -113,7 +132,8 @@ impl Rejects {
     }
 
     pub fn values_left_out(&self) -> u64 {
-        self.values.values().map(|tally| tally.count).sum()
+        let lost = self.values.iter().filter(|(reason, _)| !reason.is_note());
+        lost.map(|(_, tally)| tally.count).sum()
     }
 
     pub fn is_empty(&self) -> bool {

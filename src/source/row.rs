@@ -11,14 +11,18 @@ use std::hash::BuildHasher;
 
 use ::csv::StringRecord;
 
-use super::cell::{is_rounded, numbers_in};
+use self::cells::{Cells, LeftOut};
+use super::cell::is_rounded;
 use super::decode::REPLACEMENT;
 use super::header::Columns;
 use super::reject::{Example, Rejects, RowReason, ValueReason, mask_number, mask_text};
-use super::settings::CsvSettings;
-use crate::domain::contact::{Contact, FIELD_BYTES, NUMBERS_PER_CONTACT};
-use crate::domain::money::{Currency, Money};
-use crate::domain::phone::{NumberError, PhoneNumber};
+use super::settings::{CsvSettings, Kind};
+use crate::domain::contact::{Contact, Flags, Ids};
+use crate::domain::join::{self, JoinBy};
+use crate::domain::phone::NumberError;
+
+mod cells;
+mod numbers;
 
 /// Where a row is, and whether its quotes were in order.
 #[derive(Clone, Copy)]
@@ -43,13 +47,6 @@ struct Refusal<'r> {
     words: Option<NumberError>,
 }
 
-struct LeftOut<'r> {
-    reason: ValueReason,
-    column: usize,
-    value: &'r str,
-    detail: Option<String>,
-}
-
 impl<'a> RowReader<'a> {
     pub(super) fn new(columns: &'a Columns, settings: &'a CsvSettings) -> RowReader<'a> {
         RowReader {
@@ -66,13 +63,13 @@ impl<'a> RowReader<'a> {
         place: RowPlace,
         rejects: &mut Rejects,
     ) -> Option<Contact> {
-        let mut left_out = Vec::new();
+        let mut cells = Cells::new(record);
         let built = self
             .check(record, place)
-            .and_then(|()| self.build(record, &mut left_out));
+            .and_then(|()| self.build(&mut cells));
         match built {
             Ok(contact) => {
-                for value in left_out {
+                for value in cells.left_out {
                     rejects.value(value.reason, || self.left_out_example(place.line, &value));
                 }
                 Some(contact)
@@ -124,44 +121,98 @@ impl<'a> RowReader<'a> {
         Ok(())
     }
 
-    fn build<'r>(
-        &mut self,
-        record: &'r StringRecord,
-        left_out: &mut Vec<LeftOut<'r>>,
-    ) -> Result<Contact, Refusal<'r>> {
+    fn build<'r>(&mut self, cells: &mut Cells<'r>) -> Result<Contact, Refusal<'r>> {
+        match self.settings.kind {
+            Kind::Contacts => self.person(cells),
+            Kind::Balances(by) => self.values_of(by, cells),
+        }
+    }
+
+    fn person<'r>(&mut self, cells: &mut Cells<'r>) -> Result<Contact, Refusal<'r>> {
         let columns = self.columns;
-        let name = self.name(record, left_out);
-        let company = columns.company.and_then(|c| text(record, c, left_out));
+        let name = cells.joined(&columns.name);
+        let company = cells.text(columns.company);
         if name.is_none() && company.is_none() {
             return Err(refusal(RowReason::NoName));
         }
-        let numbers = self.numbers(record, left_out)?;
-        let balance = self.balance(record, left_out);
-        let field = |(name, column): &(String, usize)| {
-            Some((name.clone(), text(record, *column, left_out)?))
-        };
-        let fields = columns.fields.iter().filter_map(field).collect();
-        Ok(Contact {
-            key: self.key(record, left_out)?,
+        let numbers = cells.numbers(&columns.numbers)?;
+        let updated = self.settings.mapping.updated.as_ref();
+        let contact = Contact {
             name,
             company,
-            balance,
-            numbers,
+            numbers: numbers.certain,
+            loose: numbers.loose,
+            switchboards: numbers.switchboards,
+            ids: Ids {
+                customer_code: cells.id(columns.customer_code, join::code),
+                tax_number: cells.id(columns.tax_number, join::tax_number),
+                email: cells.email(columns.email),
+            },
+            updated: cells.updated(columns.updated, updated.and_then(|u| u.order)),
+            ..self.values(cells)
+        };
+        let key = self.key(cells)?;
+        Ok(Contact { key, ..contact })
+    }
+
+    /// The contact is whoever has the id, so nothing else of it is told.
+    fn values_of<'r>(&self, by: JoinBy, cells: &mut Cells<'r>) -> Result<Contact, Refusal<'r>> {
+        let Some((column, value)) = self.columns.join.map(|c| (c, cells.cell(c))) else {
+            return Err(refusal(RowReason::NoId));
+        };
+        if value.is_empty() {
+            return Err(refusal(RowReason::NoId));
+        }
+        let unusable = |words| Refusal {
+            reason: RowReason::NoUsableId,
+            column: Some(column),
+            value,
+            words,
+        };
+        let mut contact = self.values(cells);
+        let id = |id: Option<String>| id.map(Some).ok_or(unusable(None));
+        match by {
+            JoinBy::Key => {
+                id(join::code(value))?;
+                contact.key = Some(value.to_owned());
+            }
+            JoinBy::CustomerCode => contact.ids.customer_code = id(join::code(value))?,
+            JoinBy::TaxNumber => contact.ids.tax_number = id(join::tax_number(value))?,
+            JoinBy::Email => contact.ids.email = id(join::email(value))?,
+            JoinBy::Number => {
+                let numbers = numbers::certain_in(value, &self.settings.dialling);
+                contact.numbers = numbers.map_err(unusable)?;
+            }
+        }
+        Ok(contact)
+    }
+
+    /// What either kind of source may say of a contact.
+    fn values(&self, cells: &mut Cells<'_>) -> Contact {
+        let columns = self.columns;
+        let fields = columns.fields.iter();
+        let fields = fields.filter_map(|(name, c)| Some((name.clone(), cells.text(Some(*c))?)));
+        let fields = fields.collect();
+        let balance = self.settings.mapping.balance.as_ref();
+        Contact {
             fields,
+            owner: cells.email(columns.owner),
+            flags: Flags {
+                vip: cells.flag(columns.vip),
+                warning: cells.flag(columns.warning),
+                overdue: cells.flag(columns.overdue),
+            },
+            balance: balance.and_then(|b| cells.balance(columns.balance?, columns.currency, b)),
             ..Contact::default()
-        })
+        }
     }
 
     /// Last of all, so that a key counts as taken only by a row that gave a contact.
-    fn key<'r>(
-        &mut self,
-        record: &'r StringRecord,
-        left_out: &mut Vec<LeftOut<'r>>,
-    ) -> Result<Option<String>, Refusal<'r>> {
+    fn key<'r>(&mut self, cells: &mut Cells<'r>) -> Result<Option<String>, Refusal<'r>> {
         let Some(column) = self.columns.key else {
             return Ok(None);
         };
-        let value = record[column].trim();
+        let value = cells.cell(column);
         if !value.is_empty() && !self.keys.insert(self.hasher.hash_one(value)) {
             return Err(Refusal {
                 column: Some(column),
@@ -169,113 +220,7 @@ impl<'a> RowReader<'a> {
                 ..refusal(RowReason::DuplicateKey)
             });
         }
-        Ok(text(record, column, left_out))
-    }
-
-    fn name<'r>(
-        &self,
-        record: &'r StringRecord,
-        left_out: &mut Vec<LeftOut<'r>>,
-    ) -> Option<String> {
-        let mut name = String::new();
-        for column in &self.columns.name {
-            let part = record[*column].trim();
-            if part.is_empty() {
-                continue;
-            }
-            if !name.is_empty() {
-                name.push(' ');
-            }
-            name.push_str(part);
-            if name.len() > FIELD_BYTES {
-                name.truncate(cut(&name).len());
-                left_out.push(left(ValueReason::TooLong, *column, part));
-                break;
-            }
-        }
-        (!name.is_empty()).then_some(name)
-    }
-
-    fn numbers<'r>(
-        &self,
-        record: &'r StringRecord,
-        left_out: &mut Vec<LeftOut<'r>>,
-    ) -> Result<Vec<PhoneNumber>, Refusal<'r>> {
-        let mut numbers: Vec<PhoneNumber> = Vec::new();
-        let mut bad = None;
-        for column in &self.columns.numbers {
-            let cell = record[*column].trim();
-            let mut found = |number| {
-                if numbers.contains(&number) {
-                    return;
-                }
-                if numbers.len() < NUMBERS_PER_CONTACT {
-                    numbers.push(number);
-                } else {
-                    left_out.push(left(ValueReason::TooManyNumbers, *column, cell));
-                }
-            };
-            match numbers_in(cell, self.settings.region, &mut found) {
-                Ok(()) | Err(NumberError::Empty) => {}
-                Err(error) => {
-                    bad = bad.or(Some((*column, cell, error)));
-                    let reason = if is_rounded(cell) {
-                        ValueReason::RoundedNumber
-                    } else {
-                        ValueReason::Number
-                    };
-                    left_out.push(LeftOut {
-                        detail: Some(format!("the number {error}")),
-                        ..left(reason, *column, cell)
-                    });
-                }
-            }
-        }
-        match bad {
-            _ if !numbers.is_empty() => Ok(numbers),
-            None => Err(refusal(RowReason::NoNumber)),
-            Some((column, value, error)) => Err(Refusal {
-                reason: RowReason::NoUsableNumber,
-                column: Some(column),
-                value,
-                words: Some(error),
-            }),
-        }
-    }
-
-    /// A balance whose currency is unknown is no balance: the default may be off by a factor of forty.
-    fn balance<'r>(
-        &self,
-        record: &'r StringRecord,
-        left_out: &mut Vec<LeftOut<'r>>,
-    ) -> Option<Money> {
-        let column = self.columns.balance?;
-        let mapped = self.settings.mapping.balance.as_ref()?;
-        let amount = record[column].trim();
-        if amount.is_empty() {
-            return None;
-        }
-        let mut currency = mapped.currency;
-        if let Some(column) = self.columns.currency {
-            let text = record[column].trim();
-            if !text.is_empty() {
-                currency = Currency::parse(text);
-                if currency.is_none() {
-                    left_out.push(left(ValueReason::Currency, column, text));
-                    return None;
-                }
-            }
-        }
-        match Money::parse(amount, mapped.decimal, currency) {
-            Ok(money) => Some(money),
-            Err(error) => {
-                left_out.push(LeftOut {
-                    detail: Some(format!("the balance {error}")),
-                    ..left(ValueReason::Balance, column, amount)
-                });
-                None
-            }
-        }
+        Ok(cells.text(Some(column)))
     }
 
     fn column_name(&self, column: usize) -> Option<String> {
@@ -291,9 +236,11 @@ impl<'a> RowReader<'a> {
                 (_, Some(detail)) => detail.clone(),
             },
             value: match value.reason {
-                ValueReason::Number | ValueReason::RoundedNumber | ValueReason::TooManyNumbers => {
-                    mask_number(value.value)
-                }
+                ValueReason::Number
+                | ValueReason::RoundedNumber
+                | ValueReason::TooManyNumbers
+                | ValueReason::NoCountry
+                | ValueReason::Id => mask_number(value.value),
                 _ => mask_text(value.value),
             },
         }
@@ -309,7 +256,7 @@ impl<'a> RowReader<'a> {
                 None => refusal.reason.words().to_owned(),
             },
             value: match refusal.reason {
-                RowReason::NoUsableNumber => mask_number(refusal.value),
+                RowReason::NoUsableNumber | RowReason::NoUsableId => mask_number(refusal.value),
                 _ => mask_text(refusal.value),
             },
         }
@@ -325,44 +272,15 @@ fn refusal(reason: RowReason) -> Refusal<'static> {
     }
 }
 
-fn left(reason: ValueReason, column: usize, value: &str) -> LeftOut<'_> {
-    LeftOut {
-        reason,
-        column,
-        value,
-        detail: None,
-    }
-}
-
-/// The value of a column, cut to what is kept; `None` if there is nothing in it.
-fn text<'r>(
-    record: &'r StringRecord,
-    column: usize,
-    left_out: &mut Vec<LeftOut<'r>>,
-) -> Option<String> {
-    let value = record[column].trim();
-    let kept = cut(value);
-    if kept.len() < value.len() {
-        left_out.push(left(ValueReason::TooLong, column, value));
-    }
-    (!kept.is_empty()).then(|| kept.to_owned())
-}
-
-/// The longest start of the text that is kept, ending between two letters.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(FIELD_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::money::DecimalSign;
-    use crate::source::csv::tests::settings;
-    use crate::source::settings::{BalanceColumn, Mapping};
+    use crate::domain::contact::{FIELD_BYTES, NUMBERS_PER_CONTACT};
+    use crate::domain::dialling::Dialling;
+    use crate::domain::money::{Currency, DecimalSign};
+    use crate::domain::phone::Region;
+    use crate::source::csv::tests::{numbers as column, settings};
+    use crate::source::settings::{BalanceColumn, BalanceSign, Line, Mapping, UpdatedColumn};
 
     const HEADER: [&str; 9] = [
         "Id", "Name", "Surname", "Company", "Phone", "Mobile", "Balance", "Currency", "City",
@@ -375,14 +293,16 @@ mod tests {
                 key: Some(text("Id")),
                 name: vec![text("Name"), text("Surname")],
                 company: Some(text("Company")),
-                numbers: vec![text("Phone"), text("Mobile")],
+                numbers: vec![column("Phone"), column("Mobile")],
                 balance: Some(BalanceColumn {
                     column: text("Balance"),
                     currency_column: Some(text("Currency")),
                     currency: Currency::parse("TRY"),
                     decimal: DecimalSign::Comma,
+                    sign: BalanceSign::Debit,
                 }),
                 fields: [(text("town"), text("City"))].into(),
+                ..Mapping::default()
             },
             ..settings()
         }
@@ -622,6 +542,301 @@ mod tests {
                 let json = serde_json::to_string(&rejects).unwrap();
                 assert!(!json.contains(value), "{column}: {json}");
             }
+        }
+    }
+
+    /// A source with every column that there is, read as the lines 2 and on.
+    fn read_wide(
+        kind: Kind,
+        change: fn(&mut CsvSettings),
+        header: &[&str],
+        rows: &[&[&str]],
+    ) -> (Vec<Contact>, Rejects) {
+        let mut settings = CsvSettings {
+            kind,
+            mapping: Mapping::default(),
+            ..settings()
+        };
+        change(&mut settings);
+        let header = StringRecord::from(header.to_vec());
+        let columns = Columns::find(&header, &settings).ok().unwrap();
+        let mut reader = RowReader::new(&columns, &settings);
+        let mut rejects = Rejects::default();
+        let mut contacts = Vec::new();
+        for (row, line) in rows.iter().zip(2..) {
+            let place = RowPlace {
+                line,
+                broken_quote: false,
+            };
+            contacts.extend(reader.contact(&StringRecord::from(row.to_vec()), place, &mut rejects));
+        }
+        (contacts, rejects)
+    }
+
+    const PEOPLE: [&str; 11] = [
+        "Name", "Cep", "UK", "Santral", "Code", "Tax", "Mail", "Owner", "Changed", "VIP", "Note",
+    ];
+
+    fn people(settings: &mut CsvSettings) {
+        let text = |s: &str| Some(s.to_owned());
+        let mut british = column("UK");
+        british.dialling = Dialling::of(Region::parse("GB").unwrap());
+        let mut office = column("Santral");
+        office.line = Line::Switchboard;
+        settings.mapping = Mapping {
+            name: vec!["Name".into()],
+            numbers: vec![column("Cep"), british, office],
+            customer_code: text("Code"),
+            tax_number: text("Tax"),
+            email: text("Mail"),
+            owner: text("Owner"),
+            updated: Some(UpdatedColumn {
+                column: "Changed".into(),
+                order: None,
+            }),
+            vip: text("VIP"),
+            warning: text("Note"),
+            ..Mapping::default()
+        };
+    }
+
+    #[test]
+    fn ids_flags_and_dates_reach_the_contact() {
+        let (contacts, rejects) = read_wide(
+            Kind::Contacts,
+            people,
+            &PEOPLE,
+            &[&[
+                "Ayşe",
+                "0532 555 01 01",
+                "020 4520 5757",
+                "0212 555 01 00",
+                " C-120.01 ",
+                "TR 123 456 78 90",
+                "Ayse@Example.com",
+                "ali@example.com",
+                "01.09.2026",
+                "x",
+                "avukatta",
+            ]],
+        );
+        let [contact] = &contacts[..] else { panic!() };
+        assert!(rejects.is_empty(), "{rejects:?}");
+        let numbers: Vec<_> = contact.numbers.iter().map(|n| n.e164()).collect();
+        assert_eq!(numbers, ["+905325550101", "+442045205757", "+902125550100"]);
+        assert_eq!(contact.switchboards, [contact.numbers[2]]);
+        assert_eq!(contact.ids.customer_code.as_deref(), Some("c-120.01"));
+        assert_eq!(contact.ids.tax_number.as_deref(), Some("tr1234567890"));
+        assert_eq!(contact.ids.email.as_deref(), Some("ayse@example.com"));
+        assert_eq!(contact.owner.as_deref(), Some("ali@example.com"));
+        assert_eq!(contact.updated, Some(1_788_220_800));
+        let flags = Flags {
+            vip: Some(String::new()),
+            warning: Some("avukatta".into()),
+            overdue: None,
+        };
+        assert!(contact.flags == flags);
+    }
+
+    #[test]
+    fn an_id_flag_or_date_that_can_not_be_read_is_left_out_alone() {
+        use ValueReason::*;
+        let long = "ş".repeat(FIELD_BYTES);
+        let cases: &[(&str, &str, ValueReason, &str)] = &[
+            ("Code", "-", Id, "tells nobody"),
+            ("Tax", "11111111111", Id, "tells nobody"),
+            ("Mail", "yok", Email, "not an e-mail"),
+            ("Owner", "Ali Yılmaz", Email, "not an e-mail"),
+            ("Changed", "01/09/2026", Updated, "say date-order"),
+            ("Changed", "dün", Updated, "the date is not a date"),
+            ("Note", &long, TooLong, "is cut"),
+            ("UK", "8 020 4520 5757", NoCountry, "national digits"),
+            ("UK", "101", Number, "too short"),
+        ];
+        for (name, value, reason, words) in cases {
+            let row = PEOPLE.map(|column| match column {
+                "Name" => "Ayşe",
+                "Cep" => "0532 555 01 01",
+                _ if column == *name => value,
+                _ => "",
+            });
+            let (contacts, rejects) = read_wide(Kind::Contacts, people, &PEOPLE, &[&row]);
+            assert_eq!((contacts.len(), rejects.rows_rejected()), (1, 0), "{name}");
+            let tally = &rejects.values[reason];
+            assert_eq!((tally.count, rejects.values.len()), (1, 1), "{name}");
+            assert!(tally.examples[0].reason.contains(words), "{tally:?}");
+            assert!(!tally.examples[0].value.contains(value), "{tally:?}");
+            // A note costs nothing.
+            assert_eq!(rejects.values_left_out(), u64::from(*reason != NoCountry));
+        }
+    }
+
+    #[test]
+    fn a_contact_may_have_only_a_number_without_a_country() {
+        fn anywhere(settings: &mut CsvSettings) {
+            people(settings);
+            settings.mapping.numbers.truncate(1);
+            settings.mapping.numbers[0].dialling = Dialling::default();
+        }
+        let row = |number| {
+            let row = PEOPLE.map(|column| match column {
+                "Name" => "Ayşe",
+                "Cep" => number,
+                _ => "",
+            });
+            read_wide(Kind::Contacts, anywhere, &PEOPLE, &[&row])
+        };
+        let (contacts, rejects) = row("0532 555 01 01 / 532 555 01 01");
+        let loose: Vec<u64> = contacts[0].loose.iter().map(|l| l.digits()).collect();
+        assert_eq!((loose, contacts[0].numbers.len()), (vec![5_325_550_101], 0));
+        assert_eq!(rejects.values[&ValueReason::NoCountry].count, 2);
+        let (contacts, rejects) = row("yok");
+        assert_eq!((contacts.len(), rejects.rows_rejected()), (0, 1));
+    }
+
+    #[test]
+    fn the_bound_of_numbers_counts_those_without_a_country() {
+        fn wide(settings: &mut CsvSettings) {
+            people(settings);
+            settings.mapping.numbers[1].dialling = Dialling::default();
+        }
+        let list = |from: usize, count: usize| {
+            let numbers = (from..from + count).map(|i| format!("0532 555 01 {i:02}"));
+            numbers.collect::<Vec<_>>().join("/")
+        };
+        for (more, counted) in [(0, 0), (2, 2)] {
+            let (sure, loose) = (list(0, 10), list(20, NUMBERS_PER_CONTACT - 10 + more));
+            let row = PEOPLE.map(|column| match column {
+                "Name" => "Ayşe",
+                "Cep" => &sure,
+                "UK" => &loose,
+                _ => "",
+            });
+            let (contacts, rejects) = read_wide(Kind::Contacts, wide, &PEOPLE, &[&row]);
+            assert_eq!(
+                contacts[0].numbers.len() + contacts[0].loose.len(),
+                NUMBERS_PER_CONTACT
+            );
+            assert_eq!(rejects.values_left_out(), counted);
+        }
+    }
+
+    #[test]
+    fn a_positive_balance_always_means_that_the_customer_owes() {
+        fn credit(settings: &mut CsvSettings) {
+            settings.mapping = Mapping {
+                join: Some("Code".into()),
+                balance: Some(BalanceColumn {
+                    column: "Balance".into(),
+                    currency_column: None,
+                    currency: Currency::parse("TRY"),
+                    decimal: DecimalSign::Comma,
+                    sign: BalanceSign::Credit,
+                }),
+                ..Mapping::default()
+            };
+        }
+        let cases = [
+            ("1.250,50", "-1250.50"),
+            ("-7", "7"),
+            ("(7,10)", "7.10"),
+            ("0,00", "0.00"),
+        ];
+        for (cell, expected) in cases {
+            let kind = Kind::Balances(JoinBy::CustomerCode);
+            let (contacts, _) = read_wide(kind, credit, &["Code", "Balance"], &[&["1", cell]]);
+            assert_eq!(contacts[0].balance.unwrap().amount.to_string(), expected);
+        }
+    }
+
+    fn values(settings: &mut CsvSettings) {
+        settings.mapping = Mapping {
+            join: Some("Id".into()),
+            overdue: Some("Late".into()),
+            fields: [("limit".into(), "Limit".into())].into(),
+            ..Mapping::default()
+        };
+    }
+
+    #[test]
+    fn a_row_of_balances_has_its_id_and_its_values_and_no_more() {
+        let cases = [
+            (JoinBy::Key, " C-1 ", "c-1"),
+            (JoinBy::CustomerCode, "C-1", "c-1"),
+            (JoinBy::TaxNumber, "TR 123", "tr123"),
+            (JoinBy::Email, "Ali@Example.com", "ali@example.com"),
+            (JoinBy::Number, "0532 555 01 01", "+905325550101"),
+        ];
+        for (by, cell, id) in cases {
+            let row: [&str; 3] = [cell, "90 gün", "5000"];
+            let (contacts, rejects) = read_wide(
+                Kind::Balances(by),
+                values,
+                &["Id", "Late", "Limit"],
+                &[&row, &row],
+            );
+            // Which of two rows is right can't be told here, so neither is kept back.
+            assert_eq!(contacts.len(), 2, "{by:?}");
+            assert!(rejects.is_empty() && contacts[0] == contacts[1]);
+            assert_eq!(by.ids_of(&contacts[0]), [id]);
+            let contact = &contacts[0];
+            let ids = [
+                JoinBy::Key,
+                JoinBy::CustomerCode,
+                JoinBy::TaxNumber,
+                JoinBy::Email,
+                JoinBy::Number,
+            ];
+            assert_eq!(ids.iter().flat_map(|by| by.ids_of(contact)).count(), 1);
+            assert!(!contact.is_nameable());
+            assert_eq!(contact.flags.overdue.as_deref(), Some("90 gün"));
+            assert_eq!(contact.fields["limit"], "5000");
+        }
+    }
+
+    #[test]
+    fn a_row_of_balances_without_a_usable_id_is_rejected() {
+        use RowReason::*;
+        let cases = [
+            (JoinBy::Key, " ", NoId, "the join column is empty"),
+            (
+                JoinBy::CustomerCode,
+                "-",
+                NoUsableId,
+                "join column can't be used",
+            ),
+            (
+                JoinBy::TaxNumber,
+                "1111111111",
+                NoUsableId,
+                "join column can't be used",
+            ),
+            (
+                JoinBy::Email,
+                "ali",
+                NoUsableId,
+                "join column can't be used",
+            ),
+            (JoinBy::Number, "101", NoUsableId, "is too short"),
+            // Likely British: as a Turkish number it could be a stranger's.
+            (
+                JoinBy::Number,
+                "020 4520 5757",
+                NoUsableId,
+                "join column can't be used",
+            ),
+        ];
+        for (by, cell, reason, words) in cases {
+            let row: [&str; 3] = [cell, "x", ""];
+            let (contacts, rejects) = read_wide(
+                Kind::Balances(by),
+                values,
+                &["Id", "Late", "Limit"],
+                &[&row],
+            );
+            assert!(contacts.is_empty(), "{by:?}");
+            let example = &rejects.rows[&reason].examples[0];
+            assert!(example.reason.contains(words), "{example:?}");
         }
     }
 }

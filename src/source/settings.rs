@@ -6,17 +6,30 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::changed::DateOrder;
+use crate::domain::dialling::Dialling;
+use crate::domain::join::JoinBy;
 use crate::domain::money::{Currency, DecimalSign};
-use crate::domain::phone::Region;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvSettings {
     pub name: String,
     pub location: Location,
     pub format: Format,
+    pub kind: Kind,
     pub mapping: Mapping,
-    /// Where numbers without a country code are from.
-    pub region: Region,
+    /// How numbers are written where nothing else is said of a column.
+    pub dialling: Dialling,
+}
+
+/// What the records of a source are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// People and companies with numbers.
+    #[default]
+    Contacts,
+    /// What another system knows of them: each record belongs to the contact with the same id.
+    Balances(JoinBy),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,10 +119,44 @@ pub struct Mapping {
     /// Several columns are joined with a blank.
     pub name: Vec<String>,
     pub company: Option<String>,
-    pub numbers: Vec<String>,
+    pub numbers: Vec<NumbersColumn>,
+    /// Of a source of balances: whose values the row holds.
+    pub join: Option<String>,
+    pub customer_code: Option<String>,
+    pub tax_number: Option<String>,
+    pub email: Option<String>,
+    /// The e-mail address of the colleague who looks after the contact.
+    pub owner: Option<String>,
+    pub updated: Option<UpdatedColumn>,
+    pub vip: Option<String>,
+    pub warning: Option<String>,
+    pub overdue: Option<String>,
     pub balance: Option<BalanceColumn>,
     /// Our name of a further field to the file's column.
     pub fields: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumbersColumn {
+    pub column: String,
+    pub dialling: Dialling,
+    pub line: Line,
+}
+
+/// Whose the numbers of a column are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Line {
+    #[default]
+    Own,
+    /// A company's head office: many people stand behind it.
+    Switchboard,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdatedColumn {
+    pub column: String,
+    /// `None`: dates with slashes are not read.
+    pub order: Option<DateOrder>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,21 +166,66 @@ pub struct BalanceColumn {
     pub currency_column: Option<String>,
     pub currency: Option<Currency>,
     pub decimal: DecimalSign,
+    pub sign: BalanceSign,
+}
+
+/// What a positive amount means in a source. Within Ringcard it always means that the customer owes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BalanceSign {
+    #[default]
+    Debit,
+    Credit,
+}
+
+impl BalanceSign {
+    pub const ALLOWED: &'static str =
+        "\"debit\" (a positive amount is owed by the customer) or \"credit\" (owed to them)";
+
+    pub fn parse(text: &str) -> Option<BalanceSign> {
+        match text {
+            "debit" => Some(BalanceSign::Debit),
+            "credit" => Some(BalanceSign::Credit),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BalanceSign::Debit => "debit",
+            BalanceSign::Credit => "credit",
+        }
+    }
 }
 
 impl Mapping {
+    /// The columns that hold one value each, in a fixed order.
+    pub(super) fn singles(&self) -> [Option<&str>; 11] {
+        [
+            self.key.as_deref(),
+            self.company.as_deref(),
+            self.join.as_deref(),
+            self.customer_code.as_deref(),
+            self.tax_number.as_deref(),
+            self.email.as_deref(),
+            self.owner.as_deref(),
+            self.updated.as_ref().map(|u| u.column.as_str()),
+            self.vip.as_deref(),
+            self.warning.as_deref(),
+            self.overdue.as_deref(),
+        ]
+    }
+
     /// Every column the mapping names, in a fixed order.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let balance = self
             .balance
             .iter()
             .flat_map(|b| std::iter::once(b.column.as_str()).chain(b.currency_column.as_deref()));
-        self.key
-            .as_deref()
+        self.singles()
             .into_iter()
+            .flatten()
             .chain(self.name.iter().map(String::as_str))
-            .chain(self.company.as_deref())
-            .chain(self.numbers.iter().map(String::as_str))
+            .chain(self.numbers.iter().map(|n| n.column.as_str()))
             .chain(balance)
             .chain(self.fields.values().map(String::as_str))
     }
@@ -153,5 +245,14 @@ mod tests {
         for bad in ["", "latin1", "utf-16", "auto,utf-8"] {
             assert_eq!(Encoding::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn signs_of_balances_are_known_by_their_names() {
+        for sign in [BalanceSign::Debit, BalanceSign::Credit] {
+            assert_eq!(BalanceSign::parse(sign.as_str()), Some(sign));
+            assert!(BalanceSign::ALLOWED.contains(sign.as_str()));
+        }
+        assert_eq!(BalanceSign::parse("DEBIT"), None);
     }
 }
