@@ -6,6 +6,7 @@
 
 mod accounts;
 mod cards;
+mod duration;
 mod reader;
 mod secret;
 mod sources;
@@ -115,7 +116,16 @@ impl Config {
             let fields = sources
                 .iter()
                 .flat_map(|s| s.csv.mapping.fields.keys().cloned());
-            let card = cards::read(root, locale, fields.collect());
+            let around = cards::Around {
+                locale,
+                fields: fields.collect(),
+                sources: root.names("source"),
+                accounts: accounts
+                    .iter()
+                    .map(|a| (a.name.to_string(), a.region))
+                    .collect(),
+            };
+            let card = cards::read(root, &around);
             Some(Config {
                 state_directory: state,
                 runtime_directory: runtime,

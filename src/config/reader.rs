@@ -12,6 +12,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::duration::{parse_duration, show_duration};
+
 /// Longest value repeated in a problem, in characters.
 const SHOWN_CHARS: usize = 60;
 
@@ -334,6 +336,42 @@ impl<'a> Section<'a> {
         texts
     }
 
+    /// Every key with a table, where the keys are the operator's to choose.
+    pub(super) fn free_sections(&self) -> Vec<(String, Section<'a>)> {
+        let mut sections = Vec::new();
+        for (key, value) in self.table {
+            let name = key.get_ref().to_string();
+            match value.get_ref().as_table() {
+                Some(table) => {
+                    let at = value.span().start;
+                    let section = Section::new(self.name(&name), at, table, self.notes);
+                    sections.push((name, section));
+                }
+                None => self.wrong_at(&name, format!("must be a table: write {name} = {{ ... }}")),
+            }
+        }
+        self.hush();
+        sections
+    }
+
+    /// Notes what is wrong with a key that the operator chose.
+    pub(super) fn wrong_at(&self, key: &str, what: impl Into<String>) {
+        if let Some(value) = self.table.get(key) {
+            let subject = format!("{} = {}", self.name(key), self.shown(value));
+            self.notes.add(value.span().start, subject, what);
+        }
+    }
+
+    /// The names of the tables of `[[key]]`, also of those that can't be used.
+    pub(super) fn names(&self, key: &'static str) -> Vec<String> {
+        let tables = self.value(key).and_then(|v| v.get_ref().as_array());
+        let names = tables.into_iter().flatten().filter_map(|table| {
+            let name = table.get_ref().as_table()?.get("name")?;
+            name.get_ref().as_str().map(str::to_owned)
+        });
+        names.collect()
+    }
+
     /// Takes every key as asked for.
     pub(super) fn hush(&self) {
         self.asked.borrow_mut().insert(ANY);
@@ -356,32 +394,6 @@ impl Drop for Section<'_> {
                     .add(value.span().start, self.name(key.get_ref()), what);
             }
         }
-    }
-}
-
-/// `90s`, `15m`, `12h`, `7d` or `250ms`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..split].parse().ok()?;
-    let unit = match text[split..].trim() {
-        "ms" => return Some(Duration::from_millis(number)),
-        "s" => 1,
-        "m" | "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.checked_mul(unit).map(Duration::from_secs)
-}
-
-fn show_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0 => format!("{}ms", duration.as_millis()),
-        s if s % 86_400 == 0 => format!("{}d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{}h", s / 3_600),
-        s if s % 60 == 0 => format!("{}m", s / 60),
-        s => format!("{s}s"),
     }
 }
 
@@ -432,34 +444,5 @@ mod tests {
         let told = problems("a = \n[b\nc = 1\n", |_| {});
         assert!(told.len() >= 2, "{told:?}");
         assert!(told[0].starts_with("line 1: not TOML: "), "{told:?}");
-    }
-
-    #[test]
-    fn durations_have_units() {
-        let cases = [
-            ("90s", 90_000),
-            ("15m", 900_000),
-            ("250ms", 250),
-            ("2 h", 7_200_000),
-            ("1d", 86_400_000),
-        ];
-        for (text, ms) in cases {
-            assert_eq!(
-                parse_duration(text),
-                Some(Duration::from_millis(ms)),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "15",
-            "m",
-            "-1s",
-            "1.5h",
-            "99999999999999999999s",
-            "99999999999999999d",
-        ] {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tracing::{debug, error, warn};
 
 use super::deliver::Delivery;
@@ -125,22 +126,21 @@ pub fn card(
     number: PhoneNumber,
     found: Result<Finding, Skip>,
 ) -> Result<Card, Skip> {
-    let (template, finding) = match (found, &office.card.unknown) {
-        (Ok(finding), _) => (&office.card.template, Some(finding)),
-        (Err(Skip::UnknownCaller), Some(unknown)) => (unknown, None),
-        (Err(skip), _) => return Err(skip),
+    let deck = &office.card.deck;
+    let finding = match found {
+        Ok(finding) => Some(finding),
+        Err(Skip::UnknownCaller) if deck.unknown.is_some() => None,
+        Err(skip) => return Err(skip),
     };
-    let as_of = finding
-        .as_ref()
-        .map(|f| f.as_of_text(Timestamp::now()))
-        .unwrap_or_default();
     let subject = Subject {
         call,
         number,
         account: &account.config.name,
-        contact: finding.as_ref().map(|f| &f.profile.contact),
-        source: finding.as_ref().map_or("", |f| &f.profile.origin.source),
-        as_of: &as_of,
+        region: account.config.region,
+        profile: finding.as_ref().map(|f| &f.profile),
+        owner_id: None,
+        now: Timestamp::now(),
+        zone: &TimeZone::system(),
     };
-    template.render(&subject).ok_or(Skip::EmptyCard)
+    deck.render(&subject).ok_or(Skip::EmptyCard)
 }

@@ -1,7 +1,5 @@
 //! number -> contact: the sources are asked in their order, and the answer can say why it is the answer.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tracing::error;
 
 use super::office::{Feed, Flow, Office};
@@ -17,23 +15,6 @@ use crate::tasks::Tasks;
 pub struct Finding {
     pub profile: Profile,
     pub rung: Rung,
-}
-
-impl Finding {
-    /// As an agent reads it: the time, and the date as well once it is another day's.
-    pub fn as_of_text(&self, now: Timestamp) -> String {
-        let zone = TimeZone::system();
-        let (then, now) = (
-            self.profile.origin.as_of.to_zoned(zone.clone()),
-            now.to_zoned(zone),
-        );
-        let form = if then.date() == now.date() {
-            "%H:%M"
-        } else {
-            "%Y-%m-%d %H:%M"
-        };
-        then.strftime(form).to_string()
-    }
 }
 
 impl Flow {
