@@ -4,6 +4,8 @@
 //! as it was looked at and found right. All is read and rendered by the code that serves calls.
 //! `RINGCARD_GOLDEN=write cargo test --test cards` draws the cards anew; then read the difference.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

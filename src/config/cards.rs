@@ -80,3 +80,157 @@ pub(super) fn read(root: &Section<'_>, around: &Around) -> Option<CardConfig> {
     };
     Some(CardConfig { deck, lifetime })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::reader::{Document, Problem};
+    use super::*;
+    use crate::domain::words::WORD_CHARS;
+
+    fn read_card(text: &str) -> Result<CardConfig, Vec<String>> {
+        let region = |code| Region::parse(code).unwrap();
+        let around = Around {
+            locale: Locale::English,
+            fields: vec!["city".into()],
+            sources: vec!["crm".into(), "erp".into()],
+            accounts: vec![
+                ("istanbul".into(), region("TR")),
+                ("london".into(), region("GB")),
+            ],
+        };
+        let document = Document::parse(text, Path::new("/"));
+        let config = document.and_then(|d| d.root(|root| read(root, &around)));
+        config.map_err(|problems| problems.0.iter().map(Problem::to_string).collect())
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        read_card(text).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn without_a_card_there_is_the_usual_one() {
+        let config = read_card("").unwrap();
+        assert!(config.deck.unknown.is_none() && config.deck.variants.is_empty());
+        assert_eq!(config.lifetime, LIFETIME);
+    }
+
+    #[test]
+    fn every_mistake_in_words_and_ages_is_told() {
+        let text = r#"
+[card.words]
+debt = "x"
+old = "{{ x }}"
+vip = ""
+[card.age]
+balance = { mark = "7d", hide = "1d" }
+city = { mark = "1d", hide = "1d" }
+town = { hide = "1d" }
+vip = {}
+overdue = { mark = "5s" }
+warning = "1d"
+"#;
+        let told = problems(text);
+        let expected = [
+            "line 3: card.words.debt = \"x\": no such word; here there can be: title, name, company,",
+            "line 4: card.words.old = \"{{ x }}\": must be 1 to 40 characters on one line, without",
+            "line 5: card.words.vip = \"\": must be 1 to 40 characters",
+            "line 7: card.age.balance.hide = \"1d\": must be longer than mark",
+            "line 8: card.age.city.hide = \"1d\": must be longer than mark",
+            "line 9: card.age.town = { hide = \"1d\" }: no such value; here there can be: balance, vip, \
+             overdue, warning; fields: city",
+            "line 10: card.age.vip.mark: is missing; give the age from which",
+            "line 11: card.age.overdue.mark = \"5s\": must be a duration such as \"15m\", from \"1m\"",
+            "line 12: card.age.warning = \"1d\": must be a table: write warning = { ... }",
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told}");
+        }
+        assert_eq!(WORD_CHARS, 40);
+    }
+
+    #[test]
+    fn every_mistake_in_variants_is_told() {
+        let text = r#"
+[[card.variant]]
+name = "a"
+[[card.variant.row]]
+type = "title"
+text = "{{ contact.nmae }}"
+[[card.variant]]
+name = "b"
+line = "1001"
+direction = "internal"
+source = "crn"
+account = ["istanbul", "ankara"]
+when = "contact.vpi"
+row = [{ type = "title", text = "x", label = "y" }]
+[[card.variant]]
+name = "c"
+when = "(("
+lines = "x"
+"#;
+        let told = problems(text);
+        let expected = [
+            "line 2: card.variant.a.line: is missing; give a condition: line, direction, source, account",
+            "line 6: card.variant.a.row.1.text = \"{{ contact.nmae }}\": names something that does not",
+            "line 9: card.variant.b.line = \"1001\": \"1001\" is not a telephone number; give the office's",
+            "line 10: card.variant.b.direction = \"internal\": must be \"inbound\" or \"outbound\"",
+            "line 11: card.variant.b.source = \"crn\": there is no source \"crn\"; there is: crm, erp",
+            "line 12: card.variant.b.account = [\"istanbul\", \"ankara\"]: there is no account \"ankara\"; \
+             there is: istanbul, london",
+            "line 13: card.variant.b.when = \"contact.vpi\": names something that does not exist",
+            "line 14: card.variant.b.row.1.label = \"y\": Hipcall refuses a card with this key",
+            "line 15: card.variant.c.row: is missing; give the variant's rows",
+            "line 17: card.variant.c.when = \"((\": is no template: syntax error",
+            "line 18: card.variant.c.lines: no such key; here there can be: account, direction,",
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn there_can_be_so_many_variants_and_no_two_of_one_name() {
+        let row = "row = [{ type = \"title\", text = \"{{ contact.name }}\" }]";
+        let variants = |count: usize| -> String {
+            let one = |n| format!("[[card.variant]]\nname = \"v{n}\"\nwhen = \"1\"\n{row}\n");
+            (0..count).map(one).collect()
+        };
+        let most = read_card(&variants(variants::VARIANTS)).unwrap();
+        assert_eq!(most.deck.variants.len(), variants::VARIANTS);
+        let told = problems(&variants(variants::VARIANTS + 1));
+        assert!(
+            told[0].contains("there can be 32 variants at most"),
+            "{told:?}"
+        );
+        let told = problems(&variants(2).replace("v1", "v0"));
+        assert!(
+            told[0].contains("another variant has this name"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_line_is_read_as_each_account_it_can_be_for_would() {
+        let lines = |conditions: &str| {
+            let rows = "row = [{ type = \"title\", text = \"{{ contact.name }}\" }]";
+            let text = format!("[[card.variant]]\nname = \"a\"\n{conditions}\n{rows}");
+            let mut config = read_card(&text).unwrap();
+            let rule = config.deck.variants.remove(0).rule;
+            rule.lines.len()
+        };
+        assert_eq!(lines("line = \"+908505550100\""), 2);
+        assert_eq!(
+            lines("line = \"0850 555 01 00\"\naccount = \"istanbul\""),
+            1
+        );
+        assert_eq!(
+            lines("line = [\"444 0 123\", \"+442079460000\"]\naccount = \"istanbul\""),
+            2
+        );
+    }
+}

@@ -49,11 +49,10 @@ fn variant(section: &Section<'_>, around: &Around, style: &Arc<Style>) -> Option
         let one_of = "a condition: line, direction, source, account or when";
         section.missing::<()>("line", one_of);
     }
-    let rows = match rows(section, "row") {
-        Some(rows) => rows,
-        None if section.has("row") => return None,
-        None => return section.missing("row", "the variant's rows: write [[card.variant.row]]"),
-    };
+    if !section.has("row") {
+        section.missing::<()>("row", "the variant's rows: write [[card.variant.row]]");
+    }
+    let rows = rows(section, "row").unwrap_or_default();
     let card = compile(section, "row", rows, when.as_deref(), style);
     Some(Variant {
         name: name?,
