@@ -152,6 +152,17 @@ warning = "1d"
     }
 
     #[test]
+    fn ages_have_a_least_and_a_most() {
+        let told = |age| problems(&format!("[card.age]\nbalance = {{ hide = \"{age}\" }}"));
+        for fine in ["60s", "1m", "3650d"] {
+            assert!(told(fine).is_empty(), "{fine}");
+        }
+        for bad in ["59s", "3651d"] {
+            assert!(told(bad)[0].contains("from \"1m\" to \"3650d\""), "{bad}");
+        }
+    }
+
+    #[test]
     fn every_mistake_in_variants_is_told() {
         let text = r#"
 [[card.variant]]

@@ -9,6 +9,7 @@ use super::card::Card;
 use super::phone::{PhoneNumber, Region};
 use super::template::{CardTemplate, Subject};
 
+/// Cards that are compiled with one style.
 pub struct Deck {
     pub card: CardTemplate,
     /// For callers nobody knows; none: they are skipped.
@@ -36,12 +37,15 @@ pub struct Rule {
 impl Deck {
     pub fn render(&self, subject: &Subject<'_>) -> Option<Card> {
         let Some(profile) = subject.profile else {
-            return self.unknown.as_ref()?.render(subject);
+            let unknown = self.unknown.as_ref()?;
+            return unknown.render(&unknown.prepare(subject));
         };
+        // Once for all, since the cards of a deck have one style.
+        let prepared = self.card.prepare(subject);
         let source = &profile.origin.source;
-        let fitting = |v: &&Variant| v.rule.holds(subject, source) && v.card.is_for(subject);
-        let variant = self.variants.iter().find(fitting);
-        variant.map_or(&self.card, |v| &v.card).render(subject)
+        let fits = |v: &&Variant| v.rule.holds(subject, source) && v.card.is_for(&prepared);
+        let variant = self.variants.iter().find(fits);
+        variant.map_or(&self.card, |v| &v.card).render(&prepared)
     }
 }
 

@@ -3,8 +3,11 @@
 //! The template language is Jinja (minijinja). Every name a template may use always exists, empty when
 //! unknown, so a misspelt name is an error when the configuration is read and not a blank on Monday.
 //!
-//! Guarantees: a row without text is left out, a card that would say nothing is none, a template can't run
-//! away (its steps are counted), and a contact's values can't change where a link leads.
+//! Guarantees: a row without text is left out, a card that would say nothing is none, and a template can't
+//! run away (its steps are counted).
+//!
+//! Architecture Invariant: a contact's values can't change where a link leads. They are percent-encoded in
+//! every link, but for a value that a template begins with and so leaves the whole address to.
 
 mod context;
 mod link;
@@ -153,8 +156,9 @@ struct CompiledRow {
     varies: bool,
 }
 
-/// The values as texts print them, and as conditions, links and ids need them: without marks.
-struct Contexts {
+/// A subject made ready for every card of one style: its values as texts print them, and as conditions,
+/// links and ids need them, without marks.
+pub struct Prepared {
     printed: Value,
     bare: Value,
 }
@@ -233,7 +237,7 @@ impl CardTemplate {
         let (Some(number), Some(region)) = (sample_number(), sample_region()) else {
             return;
         };
-        let contexts = self.contexts(&Subject {
+        let sample = self.prepare(&Subject {
             call: &sample_call(),
             number,
             account: "office",
@@ -244,33 +248,38 @@ impl CardTemplate {
             zone: &TimeZone::UTC,
         });
         if self.has_condition
-            && let Err(e) = self.render_text(CARD_WHEN, &contexts.bare)
+            && let Err(e) = self.render_text(CARD_WHEN, &sample.bare)
         {
             errors.push(TemplateError::new(0, "when", &e));
         }
         for (i, row) in self.rows.iter().enumerate() {
             for (key, _) in row.template.texts() {
-                if let Err(e) = self.text(i, key, &contexts) {
+                if let Err(e) = self.text(i, key, &sample) {
                     errors.push(TemplateError::new(i + 1, key, &e));
                 }
             }
         }
     }
 
-    /// Whether the card is meant for this call. A condition that fails on its values does not hold.
-    pub fn is_for(&self, subject: &Subject<'_>) -> bool {
-        let holds = || {
-            let bare = context::of(subject, &self.style, Marks::Left);
-            self.render_text(CARD_WHEN, &bare)
+    pub fn prepare(&self, subject: &Subject<'_>) -> Prepared {
+        let printed = context::of(subject, &self.style, Marks::Printed);
+        let bare = match self.style.ages.0.is_empty() {
+            true => printed.clone(),
+            false => context::of(subject, &self.style, Marks::Left),
         };
+        Prepared { printed, bare }
+    }
+
+    /// Whether the card is meant for this call. A condition that fails on its values does not hold.
+    pub fn is_for(&self, subject: &Prepared) -> bool {
+        let holds = || self.render_text(CARD_WHEN, &subject.bare);
         !self.has_condition || holds().is_ok_and(|said| !said.is_empty())
     }
 
     /// `None` when nothing would be left to read. A row whose template fails on this contact's values is
     /// left out like an empty one; the rest of the card still helps.
-    pub fn render(&self, subject: &Subject<'_>) -> Option<Card> {
-        let contexts = self.contexts(subject);
-        let rows = (0..self.rows.len()).filter_map(|i| Some((i, self.row(i, &contexts)?)));
+    pub fn render(&self, subject: &Prepared) -> Option<Card> {
+        let rows = (0..self.rows.len()).filter_map(|i| Some((i, self.row(i, subject)?)));
         let rows: Vec<(usize, Row)> = rows.take(ROWS).collect();
         let speaks = rows.iter().any(|(i, _)| self.rows[*i].varies);
         speaks.then(|| Card {
@@ -278,11 +287,11 @@ impl CardTemplate {
         })
     }
 
-    fn row(&self, index: usize, contexts: &Contexts) -> Option<Row> {
+    fn row(&self, index: usize, subject: &Prepared) -> Option<Row> {
         let template = &self.rows[index].template;
-        let text = |key| self.text(index, key, contexts).ok().map(|t| one_line(&t));
+        let text = |key| self.text(index, key, subject).ok().map(|t| one_line(&t));
         let link = |key, check: fn(&str) -> Option<String>| {
-            self.text(index, key, contexts).ok().and_then(|t| check(&t))
+            self.text(index, key, subject).ok().and_then(|t| check(&t))
         };
         if template.when.is_some() && text("when")?.is_empty() {
             return None;
@@ -309,11 +318,11 @@ impl CardTemplate {
         })
     }
 
-    fn text(&self, row: usize, key: &'static str, contexts: &Contexts) -> Result<String, Error> {
+    fn text(&self, row: usize, key: &'static str, subject: &Prepared) -> Result<String, Error> {
         let is_id = key == "text" && self.rows[row].template.kind == RowKind::User;
         let context = match key {
-            "text" | "label" if !is_id => &contexts.printed,
-            _ => &contexts.bare,
+            "text" | "label" if !is_id => &subject.printed,
+            _ => &subject.bare,
         };
         self.render_text(&name(row, key), context)
     }
@@ -324,15 +333,6 @@ impl CardTemplate {
             true => Ok(template.source().to_owned()),
             false => template.render(context),
         }
-    }
-
-    fn contexts(&self, subject: &Subject<'_>) -> Contexts {
-        let printed = context::of(subject, &self.style, Marks::Printed);
-        let bare = match self.style.ages.0.is_empty() {
-            true => printed.clone(),
-            false => context::of(subject, &self.style, Marks::Left),
-        };
-        Contexts { printed, bare }
     }
 }
 
@@ -416,7 +416,8 @@ mod tests {
         style: Arc<Style>,
         profile: Option<&Profile>,
     ) -> Option<Card> {
-        CardTemplate::new(rows, style).unwrap().render(&Subject {
+        let template = CardTemplate::new(rows, style).unwrap();
+        template.render(&template.prepare(&Subject {
             call: &sample_call(),
             number: sample_number().unwrap(),
             account: "istanbul",
@@ -425,7 +426,7 @@ mod tests {
             owner_id: Some(7),
             now: "2026-09-01T12:05:00Z".parse().unwrap(),
             zone: &TimeZone::fixed(jiff::tz::offset(3)),
-        })
+        }))
     }
 
     fn render(rows: Vec<RowTemplate>, contact: Option<&Contact>) -> Option<Card> {
