@@ -81,10 +81,23 @@ pub fn app_link(text: &str) -> Option<String> {
 }
 
 fn is_plain(link: &str) -> bool {
-    link.len() <= LINK_BYTES
-        && !link
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || is_unseen(c))
+    link.len() <= LINK_BYTES && !link.chars().any(is_hiding) && !climbs(link)
+}
+
+/// A backslash is a slash to a browser, and to nobody else.
+fn is_hiding(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || is_unseen(c) || c == '\\'
+}
+
+/// A part of the path that is `..` leads elsewhere than it reads, and encoding the dots does not help:
+/// browsers take `%2e` for one.
+fn climbs(link: &str) -> bool {
+    let path = link.split(['?', '#']).next().unwrap_or_default();
+    let is_dots = |part: &str| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == "." || part == ".."
+    };
+    path.split('/').any(is_dots)
 }
 
 #[cfg(test)]
@@ -125,6 +138,7 @@ mod tests {
     #[test]
     fn links_are_only_what_they_look_like() {
         assert!(web_link("https://crm.example/1?q=a").is_some());
+        assert!(web_link("https://crm.example/a..b/...?path=../x#..").is_some());
         assert!(app_link("crm-app://1234").is_some());
         let path = |bytes: usize| "x".repeat(bytes - "https://a.example/".len());
         assert!(web_link(&format!("https://a.example/{}", path(LINK_BYTES))).is_some());
@@ -138,6 +152,10 @@ mod tests {
             "http://a b",
             "https://a\u{200b}b",
             "https://a/\u{202e}gpj.exe",
+            "https://a\\b",
+            "https://a/../b",
+            "https://a/b/.",
+            "https://a/b/.%2E?x",
             &long,
         ] {
             assert!(web_link(bad).is_none(), "{bad}");
@@ -149,6 +167,7 @@ mod tests {
             "1a://b",
             "app:1",
             "app://",
+            "app://../x",
         ] {
             assert!(app_link(bad).is_none(), "{bad}");
         }

@@ -671,6 +671,7 @@ mod tests {
                 "1/2",
                 "https://a.example/1%2F2",
             ),
+            ("https://crm.example/c/{{ contact.key }}/card", "..", ""),
             ("{{ contact.key }}", "javascript:alert(1)", ""),
             (
                 "https://{{ contact.key }}",
