@@ -12,6 +12,8 @@ use fastrand::Rng;
 use ringcard::config::Config;
 use ringcard::domain::call::Skip;
 use ringcard::domain::contact::Contact;
+use ringcard::domain::dialling::Reading;
+use ringcard::domain::ladder::Question as Asked;
 use ringcard::domain::phone::{PhoneNumber, Region};
 use ringcard::flow::office::{Flow, Office as Flows};
 use ringcard::store::outbox::Outbox;
@@ -96,6 +98,14 @@ fn questions(contacts: usize, region: Region) -> Result<Vec<Question>> {
     Ok(questions)
 }
 
+fn caller(number: PhoneNumber) -> Reading {
+    Reading {
+        number: Some(number),
+        loose: None,
+        kind: number.kind(),
+    }
+}
+
 fn check(found: Option<&Contact>, expected: Option<&String>) -> Result<()> {
     match found.and_then(|c| c.name.as_ref().or(c.company.as_ref())) == expected {
         true => Ok(()),
@@ -109,9 +119,9 @@ fn replica(flows: &Flows, questions: &[Question]) -> Result<Spread> {
     for (number, name) in questions {
         let asked = Instant::now();
         let replica = shelf.current().ok_or("no replica")?;
-        let found = replica.lookup(*number)?;
+        let found = replica.ask(Asked::Having(*number))?;
         spread.add(asked.elapsed());
-        check(found.first(), name.as_ref())?;
+        check(found.first().map(|(_, contact)| contact), name.as_ref())?;
     }
     Ok(spread)
 }
@@ -129,9 +139,9 @@ async fn as_the_daemon(office: &Arc<Flows>, questions: &[Question]) -> Result<Sp
         let mut spread = Spread::new()?;
         for (number, name) in &questions {
             let asked = Instant::now();
-            let found = flow.find(&office, *number);
+            let search = flow.find(&office, &caller(*number));
             spread.add(asked.elapsed());
-            match found {
+            match search.outcome {
                 Ok(finding) => check(Some(&finding.profile.contact), name.as_ref())?,
                 Err(Skip::UnknownCaller) => check(None, name.as_ref())?,
                 Err(skip) => return Err(format!("a lookup was refused: {skip:?}").into()),

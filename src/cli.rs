@@ -4,6 +4,7 @@
 
 mod arguments;
 mod check;
+mod matched;
 mod outbox;
 mod pages;
 mod run;
@@ -95,7 +96,7 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Run => run::run(config).await,
         Command::Check => check::check(config).await,
-        Command::Lookup(whom) => who::lookup(config, whom).await,
+        Command::Lookup(what) => who::lookup(config, what).await,
         Command::Card(whom) => who::card(config, whom).await,
         Command::Sync(what) => sync::sync(config, what).await,
         Command::Status { json } => status::status(config, json).await,

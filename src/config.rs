@@ -122,7 +122,16 @@ impl Config {
             let fields = sources
                 .iter()
                 .flat_map(|s| s.csv.mapping.fields.keys().cloned());
-            let card = cards::read(root, locale, fields.collect());
+            let around = cards::Around {
+                locale,
+                fields: fields.collect(),
+                sources: root.names("source"),
+                accounts: accounts
+                    .iter()
+                    .map(|a| (a.name.to_string(), a.region))
+                    .collect(),
+            };
+            let card = cards::read(root, &around);
             Some(Config {
                 state_directory: state,
                 runtime_directory: runtime,

@@ -27,7 +27,7 @@ use crate::store::outbox::Outcome;
 use crate::system::{chain, notify};
 use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
 
-pub use explain::{Explanation, Offline};
+pub use explain::{CandidateShown, Explanation, Offline};
 pub use start::StartError;
 
 /// What a stop may take: a card under way gets this long. systemd's own limit is longer.

@@ -3,11 +3,13 @@
 //! Architecture Invariant: nothing here is async, reads a clock, or touches a file or a socket. What comes
 //! in from outside is parsed into these types once, at the border.
 
+pub mod age;
 pub mod call;
 pub mod card;
 pub mod changed;
 pub mod contact;
 pub mod deadline;
+pub mod deck;
 pub mod dialling;
 pub mod flag;
 pub mod join;
@@ -18,3 +20,4 @@ pub mod money;
 pub mod phone;
 pub mod schedule;
 pub mod template;
+pub mod words;

@@ -13,4 +13,5 @@ pub mod lookup;
 pub mod office;
 mod profile;
 pub mod report;
+pub mod show;
 pub mod sync;

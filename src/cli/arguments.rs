@@ -31,7 +31,10 @@ pub(super) enum Command {
     /// Check configuration, secrets, certificate and sources without starting anything.
     Check,
     /// Tell whom a number belongs to, and how that is known. Ends with 1 if it is nobody.
-    Lookup(Whom),
+    ///
+    /// With --file, tell how many of a list of numbers are found, and why the others are not: for last
+    /// month's calls, before going live.
+    Lookup(Lookup),
     /// Show the card that a call from a number would get; nothing is sent. Ends with 1 if there is none.
     Card(Whom),
     /// Read the sources now.
@@ -56,12 +59,37 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Lookup {
+    /// In any form that people type or networks send.
+    #[arg(required_unless_present = "file")]
+    pub(super) number: Option<String>,
+    /// Look up the numbers in this file, one a line; - is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "number")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) about: About,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Whom {
     /// In any form that people type or networks send.
     pub(super) number: String,
-    /// Look it up as for a call of this account; the default is the first by name.
+    #[command(flatten)]
+    pub(super) about: About,
+}
+
+/// What else matters of a call.
+#[derive(Debug, Args)]
+pub(super) struct About {
+    /// As for a call of this account; the default is the first by name.
     #[arg(long, value_name = "NAME")]
     pub(super) account: Option<String>,
+    /// As for a call over this number of the office.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) line: Option<String>,
+    /// As for a call that we make.
+    #[arg(long)]
+    pub(super) outbound: bool,
     /// For a script.
     #[arg(long)]
     pub(super) json: bool,

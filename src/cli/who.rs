@@ -1,4 +1,4 @@
-//! `ringcard lookup` and `ringcard card`: whom a number belongs to, and what the agent would see.
+//! `ringcard lookup` and `ringcard card`: whom a number belongs to, why, and what the agent would see.
 //!
 //! The running daemon is asked, so that the answer is the one a call would get; without one the same files
 //! are read.
@@ -6,17 +6,21 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::arguments::Whom;
+use super::arguments::{About, Lookup, Whom};
 use super::terminal::{ago, is_terminal, say, say_json};
-use super::{EXIT_NOBODY, Failure, load};
+use super::{EXIT_NOBODY, Failure, load, matched};
 use crate::config::Config;
-use crate::daemon::{Explanation, explain_offline};
+use crate::daemon::{CandidateShown, Explanation, Offline};
 use crate::demo::screen::{Surface, draw_card};
-use crate::system::control::{ControlError, Request, ask};
+use crate::domain::contact::Shared;
+use crate::system::control::{ControlError, Question, Request, ask};
 
-pub(super) async fn lookup(path: &Path, whom: Whom) -> Result<ExitCode, Failure> {
-    let json = whom.json;
-    let explanation = explain(path, whom).await?;
+pub(super) async fn lookup(path: &Path, what: Lookup) -> Result<ExitCode, Failure> {
+    let json = what.about.json;
+    if let Some(file) = &what.file {
+        return matched::matched(path, file, what.about);
+    }
+    let explanation = explain(path, what.number.unwrap_or_default(), what.about).await?;
     match json {
         true => say_json(&explanation),
         false => say(&told(&explanation)),
@@ -25,8 +29,8 @@ pub(super) async fn lookup(path: &Path, whom: Whom) -> Result<ExitCode, Failure>
 }
 
 pub(super) async fn card(path: &Path, whom: Whom) -> Result<ExitCode, Failure> {
-    let json = whom.json;
-    let explanation = explain(path, whom).await?;
+    let json = whom.about.json;
+    let explanation = explain(path, whom.number, whom.about).await?;
     match (json, &explanation.card) {
         (true, card) => say_json(card),
         (false, Some(card)) => say(&draw_card(card, "", Surface::of(is_terminal()))),
@@ -35,51 +39,109 @@ pub(super) async fn card(path: &Path, whom: Whom) -> Result<ExitCode, Failure> {
     Ok(code(explanation.card.is_some()))
 }
 
-async fn explain(path: &Path, whom: Whom) -> Result<Explanation, Failure> {
-    let (number, account) = (whom.number, whom.account);
-    let request = Request::Lookup {
-        number: number.clone(),
-        account: account.clone(),
-    };
+pub(super) fn question(number: String, about: &About) -> Question {
+    Question {
+        number,
+        account: about.account.clone(),
+        line: about.line.clone(),
+        outbound: about.outbound,
+    }
+}
+
+async fn explain(path: &Path, number: String, about: About) -> Result<Explanation, Failure> {
+    let question = question(number, &about);
+    let request = Request::Lookup(question.clone());
     match ask(&Config::control_socket_of(path)?, &request, |_| {}).await {
         Err(ControlError::NotRunning { .. }) => {}
         answer => return Ok(answer?),
     }
-    let config = load(path)?;
-    explain_offline(config, &number, account.as_deref()).map_err(Failure::Other)
+    let offline = Offline::open(load(path)?).map_err(Failure::Other)?;
+    offline.explain(&question).map_err(Failure::Other)
 }
 
 fn told(explanation: &Explanation) -> String {
-    let number = explanation.number.as_deref().unwrap_or("-");
+    let mut lines = vec![line("number", &number(explanation))];
+    if !explanation.tried.is_empty() {
+        lines.push(line("tried", &tried(explanation)));
+    }
     let Some(source) = &explanation.source else {
-        return format!("number   {number}\nnobody   {}", reason(explanation));
+        let mut nobody = vec![line("nobody", reason(explanation))];
+        nobody.extend(candidates(explanation));
+        // A caller nobody knows may still get a card.
+        nobody.extend(card_lines(explanation).filter(|_| explanation.card.is_some()));
+        lines.extend(nobody);
+        return lines.join("\n");
     };
-    let mut lines = vec![
-        format!("number   {number}"),
-        format!("rule     {}", explanation.rule.as_deref().unwrap_or("-")),
-        format!(
-            "source   {source}, read from what was written {}",
-            ago(explanation.as_of)
-        ),
-    ];
-    lines.extend(
-        explanation
-            .record
-            .as_ref()
-            .map(|record| format!("record   {record}")),
-    );
-    lines.push(match &explanation.card {
-        Some(card) => draw_card(card, "", Surface::of(is_terminal())),
-        None => format!("no card  {}", reason(explanation)),
-    });
+    lines.push(line("rule", explanation.rule.as_deref().unwrap_or("-")));
+    match explanation.shared {
+        Shared::No => {}
+        Shared::Company => lines.push(line("shared", "the company is shown, no person")),
+        Shared::Several => lines.push(line(
+            "shared",
+            "by different contacts: their names are shown",
+        )),
+    }
+    if explanation.shared != Shared::No {
+        lines.extend(candidates(explanation));
+    }
+    lines.push(line(
+        "source",
+        &format!("{source}, written {}", ago(explanation.as_of)),
+    ));
+    let record = explanation.record.iter();
+    lines.extend(record.map(|record| line("record", record)));
+    let values = explanation.values.iter();
+    lines.extend(values.map(|v| {
+        let age = ago(Some(v.as_of));
+        line(&v.value, &format!("{}, written {age}", v.source))
+    }));
+    lines.extend(card_lines(explanation));
     lines.join("\n")
+}
+
+fn card_lines(explanation: &Explanation) -> impl Iterator<Item = String> {
+    let card = match &explanation.card {
+        Some(card) => draw_card(card, "", Surface::of(is_terminal())),
+        None => line("no card", reason(explanation)),
+    };
+    std::iter::once(card)
+}
+
+fn number(explanation: &Explanation) -> String {
+    match (&explanation.number, &explanation.digits) {
+        (Some(number), None) => number.clone(),
+        (Some(number), Some(digits)) => format!("{number}, or {digits} of another country"),
+        (None, Some(digits)) => format!("{digits}, country unknown"),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+fn tried(explanation: &Explanation) -> String {
+    let steps = explanation.tried.iter();
+    let steps: Vec<String> = steps
+        .map(|tried| format!("{} {}", tried.rung.as_str(), tried.contacts))
+        .collect();
+    steps.join(", ")
+}
+
+fn candidates(explanation: &Explanation) -> impl Iterator<Item = String> {
+    let shown = |c: &CandidateShown| {
+        let parts = [&c.name, &c.company, &c.record].into_iter().flatten();
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        line("one of", &format!("{} ({})", parts.join(", "), c.source))
+    };
+    explanation.candidates.iter().map(shown)
+}
+
+fn line(what: &str, said: &str) -> String {
+    format!("{what:8} {said}")
 }
 
 fn reason(explanation: &Explanation) -> &str {
     explanation
         .reason
         .as_deref()
-        .unwrap_or("no reason is known")
+        .unwrap_or("no contact has this number")
 }
 
 fn code(found: bool) -> ExitCode {

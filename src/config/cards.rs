@@ -1,22 +1,24 @@
-//! `[card]`: the rows the agent sees, what an unknown caller gets, and how long a card is worth sending.
+//! `[card]`: the rows the agent sees, for which calls, in which words, and how long a card is worth sending.
+
+mod rows;
+mod style;
+mod variants;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::reader::Section;
-use crate::domain::card::ROWS;
+use crate::domain::deck::Deck;
 use crate::domain::money::Locale;
-use crate::domain::template::{
-    CardTemplate, RowKind, RowTemplate, TemplateError, default_rows, default_unknown_rows,
-};
+use crate::domain::phone::Region;
+use crate::domain::template::{CardTemplate, default_rows, default_unknown_rows};
+use rows::{compile, numbered, rows};
 
 const LIFETIME: Duration = Duration::from_secs(90);
 
 pub struct CardConfig {
-    pub template: Arc<CardTemplate>,
-    /// For callers nobody knows; none: they are skipped.
-    pub unknown: Option<Arc<CardTemplate>>,
+    pub deck: Deck,
     /// From the call's start until its card is not worth sending any more.
     pub lifetime: Duration,
 }
@@ -29,137 +31,218 @@ impl fmt::Debug for CardConfig {
     }
 }
 
-pub(super) fn read(root: &Section<'_>, locale: Locale, fields: Vec<String>) -> Option<CardConfig> {
-    let Some(section) = root.section("card") else {
-        let template = CardTemplate::new(default_rows(locale), fields, locale).ok()?;
-        return Some(CardConfig {
-            template: template.into(),
+/// What a card can name of the rest of the configuration.
+pub(super) struct Around {
+    pub(super) locale: Locale,
+    pub(super) fields: Vec<String>,
+    pub(super) sources: Vec<String>,
+    pub(super) accounts: Vec<(String, Region)>,
+}
+
+impl Around {
+    fn account_names(&self) -> Vec<String> {
+        self.accounts.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+pub(super) fn read(root: &Section<'_>, around: &Around) -> Option<CardConfig> {
+    let section = root.section("card");
+    let style = Arc::new(style::read(section.as_ref(), around));
+    let known = default_rows(&style.words);
+    let Some(section) = section else {
+        let deck = Deck {
+            card: CardTemplate::new(known, style).ok()?,
             unknown: None,
-            lifetime: LIFETIME,
-        });
+            variants: Vec::new(),
+        };
+        let lifetime = LIFETIME;
+        return Some(CardConfig { deck, lifetime });
     };
-    let known = rows(&section, "row").unwrap_or_else(|| numbered(default_rows(locale)));
-    let template = compile(&section, "row", known, fields.clone(), locale);
+    let known = rows(&section, "row").unwrap_or_else(|| numbered(known));
+    let card = compile(&section, "row", known, None, &style);
+    let variants = variants::read(&section, around, &style);
     let wanted = section.parse("unknown", "\"skip\" or \"card\"", |text| match text {
         "skip" => Some(false),
         "card" => Some(true),
         _ => None,
     });
-    let unknown_rows = rows(&section, "unknown-row");
-    let unknown_rows = unknown_rows.unwrap_or_else(|| numbered(default_unknown_rows(locale)));
-    let unknown = compile(&section, "unknown-row", unknown_rows, fields, locale);
+    let unknown = rows(&section, "unknown-row");
+    let unknown = unknown.unwrap_or_else(|| numbered(default_unknown_rows(&style.words)));
+    let unknown = compile(&section, "unknown-row", unknown, None, &style);
     let (least, most) = (Duration::from_secs(10), Duration::from_secs(600));
     let lifetime = section
         .duration("lifetime", least, most)
         .unwrap_or(LIFETIME);
-    Some(CardConfig {
-        template: template?,
+    let deck = Deck {
+        card: card?,
         unknown: wanted.unwrap_or(false).then_some(unknown?),
-        lifetime,
-    })
-}
-
-/// A row and its table's place: one that can't be read must not shift the others' problems to it.
-type Numbered = (usize, RowTemplate);
-
-fn numbered(rows: impl IntoIterator<Item = RowTemplate>) -> Vec<Numbered> {
-    rows.into_iter().enumerate().collect()
-}
-
-fn compile(
-    section: &Section<'_>,
-    key: &'static str,
-    rows: Vec<Numbered>,
-    fields: Vec<String>,
-    locale: Locale,
-) -> Option<Arc<CardTemplate>> {
-    let (places, rows): (Vec<usize>, Vec<RowTemplate>) = rows.into_iter().unzip();
-    let errors = match CardTemplate::new(rows, fields.clone(), locale) {
-        Ok(template) => return Some(Arc::new(template)),
-        Err(errors) => errors,
+        variants,
     };
-    let sections = section.sections(key);
-    for TemplateError { row, key, reason } in errors {
-        let known = "known are contact.{key, name, company, balance, fields.*}, \
-             call.{id, direction, number, line, user_id}, account.name, source.{name, as_of}";
-        let fields = fields.join(", ");
-        let what = match reason.starts_with("undefined") {
-            true => format!("names something that does not exist; {known}; fields: {fields}"),
-            false => format!("is no template: {reason}"),
+    Some(CardConfig { deck, lifetime })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::problem::Problem;
+    use super::super::reader::Document;
+    use super::*;
+    use crate::domain::words::WORD_CHARS;
+
+    fn read_card(text: &str) -> Result<CardConfig, Vec<String>> {
+        let region = |code| Region::parse(code).unwrap();
+        let around = Around {
+            locale: Locale::English,
+            fields: vec!["city".into()],
+            sources: vec!["crm".into(), "erp".into()],
+            accounts: vec![
+                ("istanbul".into(), region("TR")),
+                ("london".into(), region("GB")),
+            ],
         };
-        let place = places.get(row - 1).copied();
-        if let Some(section) = place.and_then(|place| sections.get(place)) {
-            section.wrong::<()>(key, what);
+        let document = Document::parse(text, Path::new("/"));
+        let config = document.and_then(|d| d.root(|root| read(root, &around)));
+        config.map_err(|problems| problems.0.iter().map(Problem::to_string).collect())
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        read_card(text).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn without_a_card_there_is_the_usual_one() {
+        let config = read_card("").unwrap();
+        assert!(config.deck.unknown.is_none() && config.deck.variants.is_empty());
+        assert_eq!(config.lifetime, LIFETIME);
+    }
+
+    #[test]
+    fn every_mistake_in_words_and_ages_is_told() {
+        let text = r#"
+[card.words]
+debt = "x"
+old = "{{ x }}"
+vip = ""
+[card.age]
+balance = { mark = "7d", hide = "1d" }
+city = { mark = "1d", hide = "1d" }
+town = { hide = "1d" }
+vip = {}
+overdue = { mark = "5s" }
+warning = "1d"
+"#;
+        let told = problems(text);
+        let expected = [
+            "line 3: card.words.debt = \"x\": no such word; here there can be: title, name, company,",
+            "line 4: card.words.old = \"{{ x }}\": must be 1 to 40 characters on one line, without",
+            "line 5: card.words.vip = \"\": must be 1 to 40 characters",
+            "line 7: card.age.balance.hide = \"1d\": must be longer than mark",
+            "line 8: card.age.city.hide = \"1d\": must be longer than mark",
+            "line 9: card.age.town = { hide = \"1d\" }: no such value; here there can be: balance, vip, \
+             overdue, warning; fields: city",
+            "line 10: card.age.vip.mark: is missing; give the age from which",
+            "line 11: card.age.overdue.mark = \"5s\": must be a duration such as \"15m\", from \"1m\"",
+            "line 12: card.age.warning = \"1d\": must be a table: write warning = { ... }",
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told}");
+        }
+        assert_eq!(WORD_CHARS, 40);
+    }
+
+    #[test]
+    fn ages_have_a_least_and_a_most() {
+        let told = |age| problems(&format!("[card.age]\nbalance = {{ hide = \"{age}\" }}"));
+        for fine in ["60s", "1m", "3650d"] {
+            assert!(told(fine).is_empty(), "{fine}");
+        }
+        for bad in ["59s", "3651d"] {
+            assert!(told(bad)[0].contains("from \"1m\" to \"3650d\""), "{bad}");
         }
     }
-    // These were read once already; what is unknown in them was told then.
-    sections.iter().for_each(Section::hush);
-    None
-}
 
-/// `None` if there are no such tables.
-fn rows(section: &Section<'_>, key: &'static str) -> Option<Vec<Numbered>> {
-    let sections = section.sections(key);
-    if sections.len() > ROWS {
-        section.wrong::<()>(
-            key,
-            format!("a card has {ROWS} rows at most; a phone shows about six"),
-        );
+    #[test]
+    fn every_mistake_in_variants_is_told() {
+        let text = r#"
+[[card.variant]]
+name = "a"
+[[card.variant.row]]
+type = "title"
+text = "{{ contact.nmae }}"
+[[card.variant]]
+name = "b"
+line = "1001"
+direction = "internal"
+source = "crn"
+account = ["istanbul", "ankara"]
+when = "contact.vpi"
+row = [{ type = "title", text = "x", label = "y" }]
+[[card.variant]]
+name = "c"
+when = "(("
+lines = "x"
+"#;
+        let told = problems(text);
+        let expected = [
+            "line 2: card.variant.a.line: is missing; give a condition: line, direction, source, account",
+            "line 6: card.variant.a.row.1.text = \"{{ contact.nmae }}\": names something that does not",
+            "line 9: card.variant.b.line = \"1001\": \"1001\" is not a telephone number; give the office's",
+            "line 10: card.variant.b.direction = \"internal\": must be \"inbound\" or \"outbound\"",
+            "line 11: card.variant.b.source = \"crn\": there is no source \"crn\"; there is: crm, erp",
+            "line 12: card.variant.b.account = [\"istanbul\", \"ankara\"]: there is no account \"ankara\"; \
+             there is: istanbul, london",
+            "line 13: card.variant.b.when = \"contact.vpi\": names something that does not exist",
+            "line 14: card.variant.b.row.1.label = \"y\": Hipcall refuses a card with this key",
+            "line 15: card.variant.c.row: is missing; give the variant's rows",
+            "line 17: card.variant.c.when = \"((\": is no template: syntax error",
+            "line 18: card.variant.c.lines: no such key; here there can be: account, direction,",
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told}");
+        }
     }
-    if sections.is_empty() {
-        return None;
-    }
-    let rows = sections.iter().enumerate();
-    Some(rows.filter_map(|(i, s)| Some((i, row(s)?))).collect())
-}
 
-fn row(section: &Section<'_>) -> Option<RowTemplate> {
-    let kind = section.required(
-        "type",
-        "\"title\", \"shortText\" or \"user\"",
-        |text| match text {
-            "title" => Some(RowKind::Title),
-            "shortText" => Some(RowKind::ShortText),
-            "user" => Some(RowKind::User),
-            _ => None,
-        },
-    );
-    let text = section.required_text("text", "a template such as \"{{ contact.name }}\"");
-    let [label, link, ios, android, when] =
-        ["label", "link", "ios", "android", "when"].map(|key| section.text(key));
-    let kind = kind?;
-    let extra: &[(&'static str, bool)] = match kind {
-        RowKind::Title => &[
-            ("label", label.is_some()),
-            ("ios", ios.is_some()),
-            ("android", android.is_some()),
-        ],
-        RowKind::ShortText => &[],
-        RowKind::User => &[
-            ("link", link.is_some()),
-            ("ios", ios.is_some()),
-            ("android", android.is_some()),
-        ],
-    };
-    for (key, _) in extra.iter().filter(|(_, there)| *there) {
-        section.wrong::<()>(
-            key,
-            "Hipcall refuses a card with this key in a row of this type",
+    #[test]
+    fn there_can_be_so_many_variants_and_no_two_of_one_name() {
+        let row = "row = [{ type = \"title\", text = \"{{ contact.name }}\" }]";
+        let variants = |count: usize| -> String {
+            let one = |n| format!("[[card.variant]]\nname = \"v{n}\"\nwhen = \"1\"\n{row}\n");
+            (0..count).map(one).collect()
+        };
+        let most = read_card(&variants(variants::VARIANTS)).unwrap();
+        assert_eq!(most.deck.variants.len(), variants::VARIANTS);
+        let told = problems(&variants(variants::VARIANTS + 1));
+        assert!(
+            told[0].contains("there can be 32 variants at most"),
+            "{told:?}"
+        );
+        let told = problems(&variants(2).replace("v1", "v0"));
+        assert!(
+            told[0].contains("another variant has this name"),
+            "{told:?}"
         );
     }
-    if kind == RowKind::User && label.is_none() {
-        section.missing::<()>(
-            "label",
-            "the row's label: Hipcall requires it for a user row",
+
+    #[test]
+    fn a_line_is_read_as_each_account_it_can_be_for_would() {
+        let lines = |conditions: &str| {
+            let rows = "row = [{ type = \"title\", text = \"{{ contact.name }}\" }]";
+            let text = format!("[[card.variant]]\nname = \"a\"\n{conditions}\n{rows}");
+            let mut config = read_card(&text).unwrap();
+            let rule = config.deck.variants.remove(0).rule;
+            rule.lines.len()
+        };
+        assert_eq!(lines("line = \"+908505550100\""), 2);
+        assert_eq!(
+            lines("line = \"0850 555 01 00\"\naccount = \"istanbul\""),
+            1
+        );
+        assert_eq!(
+            lines("line = [\"444 0 123\", \"+442079460000\"]\naccount = \"istanbul\""),
+            2
         );
     }
-    Some(RowTemplate {
-        kind,
-        text: text?,
-        label,
-        link,
-        ios,
-        android,
-        when,
-    })
 }

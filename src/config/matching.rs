@@ -26,7 +26,9 @@ fn matching(section: Section<'_>) -> MatchingConfig {
     let number = |key, allowed: std::ops::RangeInclusive<u32>, otherwise| {
         let (least, most) = (u64::from(*allowed.start()), u64::from(*allowed.end()));
         let given = section.whole(key, least..=most);
-        given.and_then(|n| u32::try_from(n).ok()).unwrap_or(otherwise)
+        given
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(otherwise)
     };
     let ladder = Ladder {
         rungs: rungs(&section).unwrap_or(default.rungs),
@@ -75,12 +77,12 @@ fn priority(section: &Section<'_>, sources: &[SourceConfig]) -> Priority {
     for (value, order) in section.free_lists() {
         if !values.contains(&value.as_str()) {
             let what = format!("no such value; here there can be: {}", values.join(", "));
-            section.wrong_free(&value, what);
+            section.wrong_at(&value, what);
         } else if let Some(stranger) = order
             .iter()
             .find(|name| sources.iter().all(|s| s.name() != name.as_str()))
         {
-            section.wrong_free(&value, format!("there is no source {stranger}"));
+            section.wrong_at(&value, format!("there is no source {stranger}"));
         } else {
             priority.0.insert(value, order);
         }

@@ -16,6 +16,7 @@ pub(super) use items::Item;
 use super::duration::{parse_duration, show_duration};
 use super::problem::{Problem, Problems};
 
+mod free;
 mod items;
 
 /// Longest value repeated in a problem, in characters.
@@ -316,68 +317,6 @@ impl<'a> Section<'a> {
             Section::new(format!("{}.{place}", self.name(key)), at, table, self.notes)
         });
         named.collect()
-    }
-
-    /// Every key with a text, where the keys are the operator's to choose.
-    pub(super) fn free_texts(&self) -> Vec<(String, String)> {
-        let mut texts = Vec::new();
-        for (key, value) in self.table {
-            match value.get_ref().as_str() {
-                Some(text) => texts.push((key.get_ref().to_string(), text.to_owned())),
-                None => self.notes.add(
-                    value.span().start,
-                    format!("{} = {}", self.name(key.get_ref()), self.shown(value)),
-                    "must be a text in quotes",
-                ),
-            }
-        }
-        self.hush();
-        texts
-    }
-
-    /// Every key with a text or a list of texts, where the keys are the operator's to choose.
-    pub(super) fn free_lists(&self) -> Vec<(String, Vec<String>)> {
-        let mut lists = Vec::new();
-        for (key, value) in self.table {
-            let value = value.get_ref();
-            let one = value.as_str().map(|text| vec![text.to_owned()]);
-            let many = value.as_array().and_then(|list| {
-                let texts = list.iter().map(|v| v.get_ref().as_str().map(str::to_owned));
-                texts.collect::<Option<Vec<String>>>()
-            });
-            match one.or(many).filter(|texts| !texts.is_empty()) {
-                Some(texts) => lists.push((key.get_ref().to_string(), texts)),
-                None => self.wrong_free(key.get_ref(), "must be a text in quotes, or a list of such"),
-            }
-        }
-        self.hush();
-        lists
-    }
-
-    /// Notes what is wrong with the value of a key that was the operator's to choose.
-    pub(super) fn wrong_free(&self, key: &str, what: impl Into<String>) {
-        let value = self.table.get(key);
-        let at = value.map_or(self.at, |v| v.span().start);
-        let shown = value.map(|v| self.shown(v)).unwrap_or_default();
-        self.notes.add(at, format!("{} = {shown}", self.name(key)), what);
-    }
-
-    /// A whole number within bounds.
-    pub(super) fn whole(
-        &self,
-        key: &'static str,
-        allowed: std::ops::RangeInclusive<u64>,
-    ) -> Option<u64> {
-        let value = self.value(key)?;
-        let number = value.get_ref().as_integer();
-        let number = number.and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
-        match number.filter(|n| allowed.contains(n)) {
-            Some(number) => Some(number),
-            None => {
-                let (least, most) = (allowed.start(), allowed.end());
-                self.wrong(key, format!("must be a whole number from {least} to {most}"))
-            }
-        }
     }
 
     /// Takes every key as asked for.

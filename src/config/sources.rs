@@ -36,6 +36,14 @@ impl SourceConfig {
     pub fn name(&self) -> &str {
         &self.csv.name
     }
+
+    /// By what its records are joined to contacts, if it is a source of balances.
+    pub fn join(&self) -> Option<JoinBy> {
+        match self.csv.kind {
+            Kind::Contacts => None,
+            Kind::Balances(by) => Some(by),
+        }
+    }
 }
 
 pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConfig> {

@@ -14,8 +14,8 @@ use crate::flow::office::Flow;
 use crate::flow::sync::{Order, Report};
 use crate::source::csv::Progress;
 use crate::store::outbox::{Entry, OutboxError, Phase};
-use crate::system::control::{Answers, Request};
 use crate::system::clock;
+use crate::system::control::{Answers, Request};
 
 type Answering = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -32,12 +32,10 @@ pub(super) fn answerer(
 async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) {
     match request {
         Request::Status => answers.done(flow.board.show(flow.outbox.counts())).await,
-        Request::Lookup { number, account } => {
-            match explain(flow, &flow.office.load_full(), &number, account.as_deref()) {
-                Ok(explanation) => answers.done(explanation).await,
-                Err(reason) => answers.failed(reason).await,
-            }
-        }
+        Request::Lookup(question) => match explain(flow, &flow.office.load_full(), &question) {
+            Ok(explanation) => answers.done(explanation).await,
+            Err(reason) => answers.failed(reason).await,
+        },
         Request::Sync {
             source,
             accept_removals,

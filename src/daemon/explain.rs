@@ -12,11 +12,12 @@ use crate::domain::card::Card;
 use crate::domain::contact::{Profile, Shared};
 use crate::domain::ladder::Rung;
 use crate::domain::matching::Candidate;
-use crate::flow::answer;
 use crate::flow::lookup::Search;
 use crate::flow::office::{Account, Flow, Office};
+use crate::flow::show::card;
 use crate::store::outbox::Outbox;
 use crate::system::chain;
+use crate::system::control::Question;
 use crate::tasks::Tasks;
 
 /// Candidates that are told one by one; a head office may have hundreds.
@@ -73,15 +74,17 @@ pub struct ValueShown {
 pub(super) fn explain(
     flow: &Flow,
     office: &Arc<Office>,
-    number: &str,
-    account: Option<&str>,
+    question: &Question,
 ) -> Result<Explanation, String> {
-    let account = account_named(office, account)?;
+    let account = account_named(office, question.account.as_deref())?;
     let call = Call {
         id: CallId::try_from("preview".to_owned())?,
-        direction: Direction::Inbound,
-        customer: RawNumber(number.to_owned()),
-        line: RawNumber::default(),
+        direction: match question.outbound {
+            true => Direction::Outbound,
+            false => Direction::Inbound,
+        },
+        customer: RawNumber(question.number.clone()),
+        line: RawNumber(question.line.clone().unwrap_or_default()),
         user_id: None,
         started_at: None,
     };
@@ -89,7 +92,7 @@ pub(super) fn explain(
         account: account.config.name.to_string(),
         ..Explanation::default()
     };
-    let caller = match account.config.dialling.read(number) {
+    let caller = match account.config.dialling.read(&question.number) {
         Ok(caller) => caller,
         Err(e) => {
             explanation.reason = Some(format!("the number {e}"));
@@ -100,7 +103,7 @@ pub(super) fn explain(
     explanation.digits = caller.loose.map(|l| l.digits().to_string());
     let search = flow.find(office, &caller);
     explanation.tell(&search);
-    match answer::card(office, &account, &call, &caller, search.outcome) {
+    match card(office, &account, &call, &caller, search.outcome) {
         Ok(card) => explanation.card = Some(card),
         Err(skip) => explanation.reason = Some(skip.reason().to_owned()),
     }
@@ -180,8 +183,8 @@ impl Offline {
         Ok(Offline { flow, office })
     }
 
-    pub fn explain(&self, number: &str, account: Option<&str>) -> Result<Explanation, String> {
-        explain(&self.flow, &self.office, number, account)
+    pub fn explain(&self, question: &Question) -> Result<Explanation, String> {
+        explain(&self.flow, &self.office, question)
     }
 }
 

@@ -3,12 +3,15 @@
 //! A row serialises to exactly the keys Hipcall allows for its type; one key more, even `null`, and the
 //! whole card would be refused.
 
+mod line;
+
 use serde::{Deserialize, Serialize};
+
+use line::is_unseen;
+pub use line::{GRAPHEME_BYTES, TEXT_GRAPHEMES, one_line};
 
 /// Most rows a card may have; Hipcall sets no limit, but a phone shows about six.
 pub const ROWS: usize = 12;
-/// Longest text of a row, in characters; Hipcall advises 30 to 40.
-pub const TEXT_CHARS: usize = 120;
 /// Longest link, in bytes.
 pub const LINK_BYTES: usize = 2048;
 
@@ -54,35 +57,6 @@ impl std::fmt::Debug for Row {
     }
 }
 
-/// Text fit for one line of a card: no control or direction-changing characters, no runs of blanks, and
-/// not longer than a phone can show.
-pub fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(4 * TEXT_CHARS));
-    let mut count = 0;
-    for word in text
-        .split(|c: char| c.is_whitespace() && c != '\u{a0}' && c != '\u{202f}' || c.is_control())
-    {
-        let word: String = word.chars().filter(|c| !changes_direction(*c)).collect();
-        if word.is_empty() {
-            continue;
-        }
-        for c in (count > 0).then_some(' ').into_iter().chain(word.chars()) {
-            if count == TEXT_CHARS {
-                line.pop();
-                line.push('…');
-                return line;
-            }
-            line.push(c);
-            count += 1;
-        }
-    }
-    line
-}
-
-fn changes_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// A link a browser may open: `http` or `https`, nothing that could hide another address.
 pub fn web_link(text: &str) -> Option<String> {
     let text = text.trim();
@@ -107,10 +81,23 @@ pub fn app_link(text: &str) -> Option<String> {
 }
 
 fn is_plain(link: &str) -> bool {
-    link.len() <= LINK_BYTES
-        && !link
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || changes_direction(c))
+    link.len() <= LINK_BYTES && !link.chars().any(is_hiding) && !climbs(link)
+}
+
+/// A backslash is a slash to a browser, and to nobody else.
+fn is_hiding(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || is_unseen(c) || c == '\\'
+}
+
+/// A part of the path that is `..` leads elsewhere than it reads, and encoding the dots does not help:
+/// browsers take `%2e` for one.
+fn climbs(link: &str) -> bool {
+    let path = link.split(['?', '#']).next().unwrap_or_default();
+    let is_dots = |part: &str| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == "." || part == ".."
+    };
+    path.split('/').any(is_dots)
 }
 
 #[cfg(test)]
@@ -149,22 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_a_card_is_one_line() {
-        assert_eq!(one_line(" Ayşe\n\tYılmaz  "), "Ayşe Yılmaz");
-        assert_eq!(one_line("a\u{202e}b\u{0}c"), "ab c");
-        assert_eq!(one_line("TRY\u{a0}12"), "TRY\u{a0}12");
-        assert_eq!(one_line("\u{202e} \n"), "");
-        let long = one_line(&"ş".repeat(500));
-        assert_eq!(long.chars().count(), TEXT_CHARS);
-        assert!(long.ends_with("ş…"));
-        assert_eq!(one_line(&"x".repeat(TEXT_CHARS)), "x".repeat(TEXT_CHARS));
-    }
-
-    #[test]
     fn links_are_only_what_they_look_like() {
         assert!(web_link("https://crm.example/1?q=a").is_some());
+        assert!(web_link("https://crm.example/a..b/...?path=../x#..").is_some());
         assert!(app_link("crm-app://1234").is_some());
-        let long = format!("https://a.example/{}", "x".repeat(LINK_BYTES));
+        let path = |bytes: usize| "x".repeat(bytes - "https://a.example/".len());
+        assert!(web_link(&format!("https://a.example/{}", path(LINK_BYTES))).is_some());
+        let long = format!("https://a.example/{}", path(LINK_BYTES + 1));
         for bad in [
             "",
             "crm.example",
@@ -172,6 +150,12 @@ mod tests {
             "https://",
             "https:///a",
             "http://a b",
+            "https://a\u{200b}b",
+            "https://a/\u{202e}gpj.exe",
+            "https://a\\b",
+            "https://a/../b",
+            "https://a/b/.",
+            "https://a/b/.%2E?x",
             &long,
         ] {
             assert!(web_link(bad).is_none(), "{bad}");
@@ -183,6 +167,7 @@ mod tests {
             "1a://b",
             "app:1",
             "app://",
+            "app://../x",
         ] {
             assert!(app_link(bad).is_none(), "{bad}");
         }

@@ -72,6 +72,24 @@ pub struct Reading {
     pub kind: LineKind,
 }
 
+impl Reading {
+    /// The number in full as far as it is certain: for the card, never for a log.
+    pub fn written(&self) -> String {
+        match (self.number, self.loose) {
+            (Some(number), None) => number.e164(),
+            (_, Some(loose)) => loose.digits().to_string(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// Masked.
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.written()))
+    }
+}
+
 /// A few digits that stand before a number: `00`, `0`, `212`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(Box<str>);

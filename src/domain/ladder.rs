@@ -126,16 +126,18 @@ impl Ladder {
         match (rung, caller.number, caller.loose) {
             (Rung::Exact, Some(number), _) => contact.numbers.contains(&number),
             (Rung::National, _, Some(loose)) => {
-                let same = |n: &PhoneNumber| n.split().1 == loose.digits() && is_subscriber(n.kind());
+                let same =
+                    |n: &PhoneNumber| n.split().1 == loose.digits() && is_subscriber(n.kind());
                 contact.loose.contains(&loose) || contact.numbers.iter().any(same)
             }
             (Rung::National, Some(number), None) if is_subscriber(caller.kind) => {
                 let national = number.split().1;
                 contact.loose.iter().any(|l| l.digits() == national)
             }
-            (Rung::Tail, _, Some(loose)) => contact.numbers.iter().any(|number| {
-                is_longer(loose, *number) && self.has_tail(*number, number.kind())
-            }),
+            (Rung::Tail, _, Some(loose)) => contact
+                .numbers
+                .iter()
+                .any(|number| is_longer(loose, *number) && self.has_tail(*number, number.kind())),
             (Rung::Tail, Some(number), None) if self.has_tail(number, caller.kind) => {
                 contact.loose.iter().any(|loose| is_longer(*loose, number))
             }
@@ -210,25 +212,26 @@ impl Block {
 pub fn blocks(contact: &Contact) -> impl Iterator<Item = Block> {
     let nobody = contact.company.is_some() && contact.name.is_none();
     let looks = move |n: &&PhoneNumber| {
-        nobody
-            && zeros(n.digits()) >= SWITCHBOARD_ZEROS
-            && n.kind() == LineKind::Geographic
+        nobody && zeros(n.digits()) >= SWITCHBOARD_ZEROS && n.kind() == LineKind::Geographic
     };
     let marked = contact.switchboards.iter();
     let found = contact.numbers.iter().filter(looks);
     let found = found.filter(|n| !contact.switchboards.contains(n));
     let has_company = contact.company.is_some();
-    marked.chain(found).filter(move |_| has_company).flat_map(|number| {
-        let digits = number.digits();
-        let zeros = zeros(digits).min(*HEAD_OFFICE_DIGITS.end());
-        (zeros.min(1)..=zeros)
-            .map(move |dropped| Block {
-                stem: digits / power(dropped),
-                switchboard: digits,
-                dropped,
-            })
-            .filter(|block| length(block.stem) >= STEM_DIGITS)
-    })
+    marked
+        .chain(found)
+        .filter(move |_| has_company)
+        .flat_map(|number| {
+            let digits = number.digits();
+            let zeros = zeros(digits).min(*HEAD_OFFICE_DIGITS.end());
+            (zeros.min(1)..=zeros)
+                .map(move |dropped| Block {
+                    stem: digits / power(dropped),
+                    switchboard: digits,
+                    dropped,
+                })
+                .filter(|block| length(block.stem) >= STEM_DIGITS)
+        })
 }
 
 fn zeros(mut digits: u64) -> u32 {

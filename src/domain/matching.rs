@@ -85,8 +85,14 @@ pub fn choose(candidates: &[Candidate], rung: Rung, sharing: Sharing) -> Result<
         let ids = Ids::default();
         return Ok(choice(Contact { ids, ..company }, Shared::Company));
     }
-    if candidates.iter().all(|c| same_card(&c.contact, &first.contact)) {
-        return Ok(choice(one_of_equals(candidates, &first.contact), Shared::No));
+    if candidates
+        .iter()
+        .all(|c| same_card(&c.contact, &first.contact))
+    {
+        return Ok(choice(
+            one_of_equals(candidates, &first.contact),
+            Shared::No,
+        ));
     }
     if let Some(company) = one_company(candidates) {
         return Ok(choice(company, Shared::Company));
@@ -117,11 +123,15 @@ pub fn choose(candidates: &[Candidate], rung: Rung, sharing: Sharing) -> Result<
 
 /// Two records that would give the same card, but for its links, are no riddle.
 fn same_card(a: &Contact, b: &Contact) -> bool {
-    let shown = |c: &Contact| (c.name.is_some(), c.balance, c.owner.clone(), c.flags.clone());
-    shown(a) == shown(b)
-        && a.name == b.name
-        && a.company == b.company
-        && a.fields == b.fields
+    let shown = |c: &Contact| {
+        (
+            c.name.is_some(),
+            c.balance,
+            c.owner.clone(),
+            c.flags.clone(),
+        )
+    };
+    shown(a) == shown(b) && a.name == b.name && a.company == b.company && a.fields == b.fields
 }
 
 /// Which of the records a link should open, and whose account another source speaks of, can't be told unless
@@ -148,14 +158,17 @@ fn common_ids(candidates: &[Candidate]) -> Ids {
 fn common(candidates: &[Candidate], of: fn(&Contact) -> Option<&String>) -> Option<String> {
     let mut values = candidates.iter().map(|c| of(&c.contact));
     let first = values.next().flatten()?;
-    values.all(|value| value == Some(first)).then(|| first.clone())
+    values
+        .all(|value| value == Some(first))
+        .then(|| first.clone())
 }
 
 /// The company that all are of, without anything that only one of them has. Of its account, another source
 /// may still speak, if all agree on whose it is.
 fn one_company(candidates: &[Candidate]) -> Option<Contact> {
     let first = candidates.first()?;
-    let names: Option<BTreeSet<String>> = candidates.iter().map(|c| company_id(&c.contact)).collect();
+    let names: Option<BTreeSet<String>> =
+        candidates.iter().map(|c| company_id(&c.contact)).collect();
     let taxes: BTreeSet<&String> = candidates
         .iter()
         .filter_map(|c| c.contact.ids.tax_number.as_ref())
@@ -175,7 +188,11 @@ fn with_company(candidates: &[Candidate]) -> impl Iterator<Item = &Candidate> {
 
 /// A company's name as it is compared: without regard to capitals, blanks and full stops.
 pub fn company_id(contact: &Contact) -> Option<String> {
-    let lower = contact.company.as_ref()?.chars().flat_map(char::to_lowercase);
+    let lower = contact
+        .company
+        .as_ref()?
+        .chars()
+        .flat_map(char::to_lowercase);
     // The lower case of `İ` is an `i` and a combining dot; of `I`, in Turkish, an `ı`.
     let folded = lower.filter(|c| c.is_alphanumeric());
     let folded: String = folded.map(|c| if c == 'ı' { 'i' } else { c }).collect();

@@ -82,6 +82,15 @@ pub struct Money {
     pub currency: Currency,
 }
 
+/// The sides of a contact's account, as the office that keeps it sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Positive: the contact owes the office.
+    Debit,
+    /// Negative: the office owes the contact.
+    Credit,
+}
+
 impl fmt::Debug for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Money(*** {})", self.currency.code())
@@ -130,9 +139,7 @@ impl Money {
     pub fn format(&self, locale: Locale) -> String {
         let style = locale.style();
         let digits = self.currency.minor_digits();
-        let rounded = self
-            .amount
-            .round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+        let rounded = self.rounded();
         let plain = format!("{:.*}", digits as usize, rounded.abs());
         let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
         let mut number = group(whole, style.group);
@@ -155,6 +162,30 @@ impl Money {
             (None, true) => format!("{minus}{}\u{a0}{number}", self.currency.code()),
             (None, false) => format!("{minus}{number}\u{a0}{}", self.currency.code()),
         }
+    }
+
+    /// The same without its sign, to be written beside the word for its side.
+    pub fn unsigned(&self) -> Money {
+        Money {
+            amount: self.amount.abs(),
+            ..*self
+        }
+    }
+
+    /// On which side of the contact's account it stands; none if what is shown is zero.
+    pub fn side(&self) -> Option<Side> {
+        let rounded = self.rounded();
+        match (rounded.is_zero(), rounded.is_sign_negative()) {
+            (true, _) => None,
+            (false, false) => Some(Side::Debit),
+            (false, true) => Some(Side::Credit),
+        }
+    }
+
+    fn rounded(&self) -> Decimal {
+        let digits = self.currency.minor_digits();
+        self.amount
+            .round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero)
     }
 }
 
@@ -378,6 +409,18 @@ mod tests {
                 "{amount} {currency}"
             );
         }
+    }
+
+    #[test]
+    fn an_amount_that_shows_as_zero_has_no_side() {
+        let side = |amount| money(amount, "TRY").side();
+        assert_eq!(side("0.01"), Some(Side::Debit));
+        assert_eq!(side("-0.01"), Some(Side::Credit));
+        for zero in ["0", "-0.00", "0.004", "-0.004"] {
+            assert_eq!(side(zero), None, "{zero}");
+        }
+        let unsigned = money("-0.5", "TRY").unsigned();
+        assert_eq!(unsigned.format(Locale::Turkish), "₺0,50");
     }
 
     #[test]

@@ -3,27 +3,41 @@
 //! The template language is Jinja (minijinja). Every name a template may use always exists, empty when
 //! unknown, so a misspelt name is an error when the configuration is read and not a blank on Monday.
 //!
-//! Guarantees: a row without text is left out, a card that would say nothing is none, and a template
-//! can't run away (its steps are counted).
+//! Guarantees: a row without text is left out, a card that would say nothing is none, and a template can't
+//! run away (its steps are counted).
+//!
+//! Architecture Invariant: a contact's values can't change where a link leads. They are percent-encoded in
+//! every link, but for a value that a template begins with and so leaves the whole address to.
 
+mod context;
+mod link;
 mod preset;
 
 use std::sync::Arc;
 
-use minijinja::value::{Object, Value};
-use minijinja::{Environment, Error, UndefinedBehavior, context};
-use rust_decimal::Decimal;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 
+use super::age::AgeLimits;
 use super::call::Call;
 use super::card::{Card, ROWS, Row, app_link, one_line, web_link};
-use super::contact::Contact;
-use super::money::{Locale, Money};
-use super::phone::PhoneNumber;
+use super::contact::Profile;
+use super::money::Locale;
+use super::phone::Region;
+use super::words::Words;
+use context::Marks;
+pub use context::{BALANCE, FLAGS};
+use preset::{SAMPLE_NUMBER, sample_call, sample_contact, sample_region};
 pub use preset::{default_rows, default_unknown_rows};
-use preset::{sample_call, sample_contact, sample_number};
 
-/// Template steps per text; the default card's longest takes about ten.
+/// Template steps per text; the default card's longest takes some twenty.
 const FUEL: u64 = 10_000;
+/// The name of the escaping in links.
+const PERCENT: &str = "percent";
+/// The template of a card's own condition, beside those of its rows.
+const CARD_WHEN: &str = "card.when";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowKind {
@@ -56,224 +70,7 @@ impl RowTemplate {
             when: None,
         }
     }
-}
 
-/// Everything a template can speak of.
-pub struct Subject<'a> {
-    pub call: &'a Call,
-    pub number: PhoneNumber,
-    pub account: &'a str,
-    /// `None` renders the card for a caller nobody knows.
-    pub contact: Option<&'a Contact>,
-    pub source: &'a str,
-    /// When the shown values were read from their source, as the agent should read it.
-    pub as_of: &'a str,
-}
-
-/// A template that can't be used, with the row (from 1) and the key it stands in.
-#[derive(Debug, thiserror::Error)]
-#[error("row {row}, {key}: {reason}")]
-pub struct TemplateError {
-    pub row: usize,
-    pub key: &'static str,
-    pub reason: String,
-}
-
-pub struct CardTemplate {
-    env: Environment<'static>,
-    rows: Vec<RowTemplate>,
-    field_names: Vec<String>,
-    locale: Locale,
-}
-
-impl CardTemplate {
-    /// Compiles the rows and tries them on a made-up call, so that what could fail then fails now.
-    pub fn new(
-        rows: Vec<RowTemplate>,
-        field_names: Vec<String>,
-        locale: Locale,
-    ) -> Result<CardTemplate, Vec<TemplateError>> {
-        let mut env = Environment::new();
-        env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_fuel(Some(FUEL));
-        env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        env.set_formatter(|out, state, value| match value.is_none() {
-            true => Ok(()),
-            false => minijinja::escape_formatter(out, state, value),
-        });
-        env.add_test("above", |money: Value, than: Value| {
-            compare(&money, &than, Decimal::gt)
-        });
-        env.add_test("below", |money: Value, than: Value| {
-            compare(&money, &than, Decimal::lt)
-        });
-        let mut template = CardTemplate {
-            env,
-            rows: Vec::new(),
-            field_names,
-            locale,
-        };
-        let mut errors = Vec::new();
-        for (i, row) in rows.into_iter().enumerate() {
-            template.add(i, row, &mut errors);
-        }
-        if errors.is_empty() {
-            template.try_out(&mut errors);
-        }
-        if errors.is_empty() {
-            Ok(template)
-        } else {
-            Err(errors)
-        }
-    }
-
-    fn add(&mut self, index: usize, row: RowTemplate, errors: &mut Vec<TemplateError>) {
-        for (key, text) in row.texts() {
-            let text = match key {
-                // Compiled alone first: `when` is one expression and nothing around it.
-                "when" => match self.env.compile_expression_owned(text.to_owned()) {
-                    Ok(_) => format!("{{{{ '1' if ({text}) else '' }}}}"),
-                    Err(e) => {
-                        errors.push(TemplateError {
-                            row: index + 1,
-                            key,
-                            reason: reason(&e),
-                        });
-                        continue;
-                    }
-                },
-                _ => text.to_owned(),
-            };
-            if let Err(e) = self.env.add_template_owned(name(index, key), text) {
-                errors.push(TemplateError {
-                    row: index + 1,
-                    key,
-                    reason: reason(&e),
-                });
-            }
-        }
-        self.rows.push(row);
-    }
-
-    fn try_out(&self, errors: &mut Vec<TemplateError>) {
-        let (call, contact, Some(number)) = (sample_call(), sample_contact(), sample_number())
-        else {
-            return;
-        };
-        let context = self.context(&Subject {
-            call: &call,
-            number,
-            account: "office",
-            contact: Some(&contact),
-            source: "crm",
-            as_of: "14:05",
-        });
-        for (i, row) in self.rows.iter().enumerate() {
-            for (key, _) in row.texts() {
-                if let Err(e) = self.text(i, key, &context) {
-                    errors.push(TemplateError {
-                        row: i + 1,
-                        key,
-                        reason: reason(&e),
-                    });
-                }
-            }
-        }
-    }
-
-    /// `None` when nothing would be left to read. A row whose template fails on this contact's values is
-    /// left out like an empty one; the rest of the card still helps.
-    pub fn render(&self, subject: &Subject<'_>) -> Option<Card> {
-        let context = self.context(subject);
-        let rows: Vec<(Row, bool)> = (0..self.rows.len())
-            .filter_map(|i| self.row(i, &context))
-            .take(ROWS)
-            .collect();
-        let speaks = rows.iter().any(|(_, varies)| *varies);
-        speaks.then(|| Card {
-            rows: rows.into_iter().map(|(row, _)| row).collect(),
-        })
-    }
-
-    /// The row, and whether it says anything about this call.
-    fn row(&self, index: usize, context: &Value) -> Option<(Row, bool)> {
-        let template = &self.rows[index];
-        let text = |key| self.text(index, key, context).ok().map(|t| one_line(&t));
-        let link = |key, check: fn(&str) -> Option<String>| {
-            self.text(index, key, context).ok().and_then(|t| check(&t))
-        };
-        if template.when.is_some() && text("when")?.is_empty() {
-            return None;
-        }
-        let said = text("text").filter(|t| !t.is_empty())?;
-        let label = template
-            .label
-            .as_ref()
-            .and_then(|_| text("label"))
-            .filter(|l| !l.is_empty());
-        let varies = !is_constant(&template.text);
-        let row = match template.kind {
-            RowKind::Title => Row::Title {
-                text: said,
-                link: link("link", web_link),
-            },
-            RowKind::ShortText => Row::ShortText {
-                text: said,
-                label,
-                link: link("link", web_link),
-                ios: link("ios", app_link),
-                android: link("android", app_link),
-            },
-            RowKind::User => Row::User {
-                label: label?,
-                user_id: said.parse().ok()?,
-            },
-        };
-        Some((row, varies))
-    }
-
-    fn text(&self, row: usize, key: &'static str, context: &Value) -> Result<String, Error> {
-        let template = self.env.get_template(&name(row, key))?;
-        match is_constant(template.source()) {
-            true => Ok(template.source().to_owned()),
-            false => template.render(context),
-        }
-    }
-
-    fn context(&self, subject: &Subject<'_>) -> Value {
-        let contact = subject.contact;
-        let text = |value: Option<&String>| value.map(|v| Value::from(v.as_str()));
-        let field = |n: &String| (n.clone(), text(contact.and_then(|c| c.fields.get(n))));
-        let fields: std::collections::BTreeMap<String, Option<Value>> =
-            self.field_names.iter().map(field).collect();
-        let balance = contact.and_then(|c| c.balance).map(|money| {
-            Value::from_object(ShownMoney {
-                money,
-                locale: self.locale,
-            })
-        });
-        context! {
-            contact => context! {
-                key => text(contact.and_then(|c| c.key.as_ref())),
-                name => text(contact.and_then(|c| c.name.as_ref())),
-                company => text(contact.and_then(|c| c.company.as_ref())),
-                balance => balance,
-                fields => fields,
-            },
-            call => context! {
-                id => subject.call.id.as_str(),
-                direction => subject.call.direction.as_str(),
-                number => subject.number.e164(),
-                line => subject.call.line.0.as_str(),
-                user_id => subject.call.user_id,
-            },
-            account => context! { name => subject.account },
-            source => context! { name => subject.source, as_of => subject.as_of },
-        }
-    }
-}
-
-impl RowTemplate {
     fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let optional = [
             ("label", &self.label),
@@ -290,6 +87,279 @@ impl RowTemplate {
     }
 }
 
+/// How values are written, the same for all cards of an office.
+#[derive(Clone, Debug)]
+pub struct Style {
+    pub locale: Locale,
+    pub words: Words,
+    /// The names of the fields that sources map.
+    pub fields: Vec<String>,
+    /// From which age on values are marked or hidden.
+    pub ages: AgeLimits,
+}
+
+impl Style {
+    pub fn new(locale: Locale) -> Style {
+        Style {
+            locale,
+            words: Words::of(locale),
+            fields: Vec::new(),
+            ages: AgeLimits::default(),
+        }
+    }
+}
+
+/// Everything a template can speak of.
+pub struct Subject<'a> {
+    pub call: &'a Call,
+    /// The other side's, in full.
+    pub number: &'a str,
+    pub account: &'a str,
+    /// Of the account: the country of numbers without a country code.
+    pub region: Region,
+    /// `None` renders the card for a caller nobody knows.
+    pub profile: Option<&'a Profile>,
+    /// Hipcall's id of the colleague who looks after the contact.
+    pub owner_id: Option<i64>,
+    pub now: Timestamp,
+    pub zone: &'a TimeZone,
+}
+
+/// A template that can't be used, with the row (from 1; 0 is the card's own condition) and the key it
+/// stands in.
+#[derive(Debug, thiserror::Error)]
+#[error("row {row}, {key}: {reason}")]
+pub struct TemplateError {
+    pub row: usize,
+    pub key: &'static str,
+    pub reason: String,
+}
+
+impl TemplateError {
+    /// The first line of minijinja's message, without the template's made-up name.
+    fn new(row: usize, key: &'static str, error: &Error) -> TemplateError {
+        let detail = error.detail().map(|d| format!(": {d}"));
+        let reason = format!("{}{}", error.kind(), detail.unwrap_or_default());
+        TemplateError { row, key, reason }
+    }
+}
+
+pub struct CardTemplate {
+    env: Environment<'static>,
+    rows: Vec<CompiledRow>,
+    has_condition: bool,
+    style: Arc<Style>,
+}
+
+struct CompiledRow {
+    template: RowTemplate,
+    /// Its text depends on the call, so that the row says something.
+    varies: bool,
+}
+
+/// A subject made ready for every card of one style: its values as texts print them, and as conditions,
+/// links and ids need them, without marks.
+pub struct Prepared {
+    printed: Value,
+    bare: Value,
+}
+
+impl CardTemplate {
+    /// Compiles the rows and tries them on a made-up call, so that what could fail then fails now.
+    pub fn new(
+        rows: Vec<RowTemplate>,
+        style: Arc<Style>,
+    ) -> Result<CardTemplate, Vec<TemplateError>> {
+        CardTemplate::with_condition(rows, None, style)
+    }
+
+    /// The same for a card that is only meant for the calls for which the expression `when` holds.
+    pub fn with_condition(
+        rows: Vec<RowTemplate>,
+        when: Option<&str>,
+        style: Arc<Style>,
+    ) -> Result<CardTemplate, Vec<TemplateError>> {
+        let mut template = CardTemplate {
+            env: environment(&style.words),
+            rows: Vec::new(),
+            has_condition: when.is_some(),
+            style,
+        };
+        let mut errors = Vec::new();
+        if let Some(when) = when
+            && let Err(e) = template.add_condition(CARD_WHEN.into(), when)
+        {
+            errors.push(TemplateError::new(0, "when", &e));
+        }
+        for (i, row) in rows.into_iter().enumerate() {
+            template.add_row(i, row, &mut errors);
+        }
+        if errors.is_empty() {
+            template.try_out(&mut errors);
+        }
+        if errors.is_empty() {
+            Ok(template)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn add_row(&mut self, index: usize, row: RowTemplate, errors: &mut Vec<TemplateError>) {
+        for (key, text) in row.texts() {
+            let name = name(index, key);
+            let added = match key {
+                "when" => self.add_condition(name, text),
+                "link" | "ios" | "android" => {
+                    let text = link::first_expression_whole(text);
+                    self.env.add_template_owned(name, text)
+                }
+                _ => self.env.add_template_owned(name, text.to_owned()),
+            };
+            if let Err(e) = added {
+                errors.push(TemplateError::new(index + 1, key, &e));
+            }
+        }
+        let text = self.env.get_template(&name(index, "text"));
+        let names = text.map(|t| t.undeclared_variables(false));
+        self.rows.push(CompiledRow {
+            template: row,
+            varies: names.is_ok_and(|names| names.iter().any(|name| name != "words")),
+        });
+    }
+
+    /// Compiled alone first: a condition is one expression and nothing around it.
+    fn add_condition(&mut self, name: String, expression: &str) -> Result<(), Error> {
+        self.env.compile_expression_owned(expression.to_owned())?;
+        let text = format!("{{{{ '1' if ({expression}) else '' }}}}");
+        self.env.add_template_owned(name, text)
+    }
+
+    fn try_out(&self, errors: &mut Vec<TemplateError>) {
+        let Some(region) = sample_region() else {
+            return;
+        };
+        let sample = self.prepare(&Subject {
+            call: &sample_call(),
+            number: SAMPLE_NUMBER,
+            account: "office",
+            region,
+            profile: Some(&sample_contact()),
+            owner_id: Some(1),
+            now: Timestamp::UNIX_EPOCH,
+            zone: &TimeZone::UTC,
+        });
+        if self.has_condition
+            && let Err(e) = self.render_text(CARD_WHEN, &sample.bare)
+        {
+            errors.push(TemplateError::new(0, "when", &e));
+        }
+        for (i, row) in self.rows.iter().enumerate() {
+            for (key, _) in row.template.texts() {
+                if let Err(e) = self.text(i, key, &sample) {
+                    errors.push(TemplateError::new(i + 1, key, &e));
+                }
+            }
+        }
+    }
+
+    pub fn prepare(&self, subject: &Subject<'_>) -> Prepared {
+        let printed = context::of(subject, &self.style, Marks::Printed);
+        let bare = match self.style.ages.0.is_empty() {
+            true => printed.clone(),
+            false => context::of(subject, &self.style, Marks::Left),
+        };
+        Prepared { printed, bare }
+    }
+
+    /// Whether the card is meant for this call. A condition that fails on its values does not hold.
+    pub fn is_for(&self, subject: &Prepared) -> bool {
+        let holds = || self.render_text(CARD_WHEN, &subject.bare);
+        !self.has_condition || holds().is_ok_and(|said| !said.is_empty())
+    }
+
+    /// `None` when nothing would be left to read. A row whose template fails on this contact's values is
+    /// left out like an empty one; the rest of the card still helps.
+    pub fn render(&self, subject: &Prepared) -> Option<Card> {
+        let rows = (0..self.rows.len()).filter_map(|i| Some((i, self.row(i, subject)?)));
+        let rows: Vec<(usize, Row)> = rows.take(ROWS).collect();
+        let speaks = rows.iter().any(|(i, _)| self.rows[*i].varies);
+        speaks.then(|| Card {
+            rows: rows.into_iter().map(|(_, row)| row).collect(),
+        })
+    }
+
+    fn row(&self, index: usize, subject: &Prepared) -> Option<Row> {
+        let template = &self.rows[index].template;
+        let text = |key| self.text(index, key, subject).ok().map(|t| one_line(&t));
+        let link = |key, check: fn(&str) -> Option<String>| {
+            self.text(index, key, subject).ok().and_then(|t| check(&t))
+        };
+        if template.when.is_some() && text("when")?.is_empty() {
+            return None;
+        }
+        let said = text("text").filter(|t| !t.is_empty())?;
+        let label = template.label.as_ref();
+        let label = label.and_then(|_| text("label")).filter(|l| !l.is_empty());
+        Some(match template.kind {
+            RowKind::Title => Row::Title {
+                text: said,
+                link: link("link", web_link),
+            },
+            RowKind::ShortText => Row::ShortText {
+                text: said,
+                label,
+                link: link("link", web_link),
+                ios: link("ios", app_link),
+                android: link("android", app_link),
+            },
+            RowKind::User => Row::User {
+                label: label?,
+                user_id: said.parse().ok()?,
+            },
+        })
+    }
+
+    fn text(&self, row: usize, key: &'static str, subject: &Prepared) -> Result<String, Error> {
+        let is_id = key == "text" && self.rows[row].template.kind == RowKind::User;
+        let context = match key {
+            "text" | "label" if !is_id => &subject.printed,
+            _ => &subject.bare,
+        };
+        self.render_text(&name(row, key), context)
+    }
+
+    fn render_text(&self, name: &str, context: &Value) -> Result<String, Error> {
+        let template = self.env.get_template(name)?;
+        match is_constant(template.source()) {
+            true => Ok(template.source().to_owned()),
+            false => template.render(context),
+        }
+    }
+}
+
+fn environment(words: &Words) -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL));
+    env.set_auto_escape_callback(|name| match name.rsplit('.').next() {
+        Some("link" | "ios" | "android") => AutoEscape::Custom(PERCENT.into()),
+        _ => AutoEscape::None,
+    });
+    env.set_formatter(|out, state, value| match state.auto_escape() {
+        _ if value.is_none() => Ok(()),
+        // An undefined value is the usual formatter's to refuse.
+        AutoEscape::None => minijinja::escape_formatter(out, state, value),
+        _ if value.is_undefined() => Err(minijinja::ErrorKind::UndefinedError.into()),
+        _ if value.is_safe() => Ok(out.write_str(&value.to_string())?),
+        _ => Ok(out.write_str(&link::percent_encoded(&value.to_string()))?),
+    });
+    env.add_test("above", context::is_above);
+    env.add_test("below", context::is_below);
+    env.add_filter(link::WHOLE, link::whole);
+    env.add_global("words", context::of_words(words));
+    env
+}
+
 /// Labels and titles mostly are: they need no rendering.
 fn is_constant(template: &str) -> bool {
     !template.contains('{')
@@ -299,54 +369,11 @@ fn name(row: usize, key: &str) -> String {
     format!("{row}.{key}")
 }
 
-/// The first line of minijinja's message, without the template's made-up name.
-fn reason(error: &Error) -> String {
-    let detail = error.detail().map(|d| format!(": {d}")).unwrap_or_default();
-    format!("{}{detail}", error.kind())
-}
-
-/// A balance inside a template: prints as the locale writes it, compares as the decimal it is.
-#[derive(Debug)]
-struct ShownMoney {
-    money: Money,
-    locale: Locale,
-}
-
-impl Object for ShownMoney {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match key.as_str()? {
-            "amount" => Some(Value::from(self.money.amount.to_string())),
-            "currency" => Some(Value::from(self.money.currency.code())),
-            _ => None,
-        }
-    }
-
-    fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.money.format(self.locale))
-    }
-}
-
-/// An unknown balance is neither above nor below anything.
-fn compare(
-    value: &Value,
-    than: &Value,
-    holds: fn(&Decimal, &Decimal) -> bool,
-) -> Result<bool, Error> {
-    let than: Decimal = than.to_string().parse().map_err(|_| {
-        Error::new(
-            minijinja::ErrorKind::InvalidOperation,
-            "above and below need a number",
-        )
-    })?;
-    let amount = value
-        .downcast_object_ref::<ShownMoney>()
-        .map(|shown| shown.money.amount);
-    Ok(amount.is_some_and(|amount| holds(&amount, &than)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::age::AgeLimit;
+    use crate::domain::contact::{Contact, Flags, Origin, Shared};
 
     fn short(label: &str, text: &str) -> RowTemplate {
         RowTemplate::new(RowKind::ShortText, Some(label), text)
@@ -361,20 +388,67 @@ mod tests {
                 ("owner".into(), "1121".into()),
             ]
             .into(),
-            ..sample_contact()
+            flags: Flags::default(),
+            ..sample_contact().contact
         }
     }
 
-    fn render(rows: Vec<RowTemplate>, contact: Option<&Contact>) -> Option<Card> {
-        let names = vec!["city".into(), "owner".into()];
-        let template = CardTemplate::new(rows, names, Locale::Turkish).unwrap();
-        template.render(&Subject {
+    fn style(locale: Locale) -> Arc<Style> {
+        Arc::new(Style {
+            fields: vec!["city".into(), "owner".into(), "url".into()],
+            ..Style::new(locale)
+        })
+    }
+
+    fn since(source: &str, as_of: &str) -> Origin {
+        Origin {
+            source: source.into(),
+            as_of: as_of.parse().unwrap(),
+        }
+    }
+
+    fn profile(contact: &Contact) -> Profile {
+        Profile::new(contact.clone(), since("crm", "2026-09-01T11:05:00Z"))
+    }
+
+    /// As the agent of an office in Istanbul sees it, an hour after the source was read.
+    fn render_as(
+        rows: Vec<RowTemplate>,
+        style: Arc<Style>,
+        profile: Option<&Profile>,
+    ) -> Option<Card> {
+        let template = CardTemplate::new(rows, style).unwrap();
+        template.render(&template.prepare(&Subject {
             call: &sample_call(),
-            number: sample_number().unwrap(),
+            number: SAMPLE_NUMBER,
             account: "istanbul",
-            contact,
-            source: "crm",
-            as_of: "14:05",
+            region: sample_region().unwrap(),
+            profile,
+            owner_id: Some(7),
+            now: "2026-09-01T12:05:00Z".parse().unwrap(),
+            zone: &TimeZone::fixed(jiff::tz::offset(3)),
+        }))
+    }
+
+    fn render(rows: Vec<RowTemplate>, contact: Option<&Contact>) -> Option<Card> {
+        let profile = contact.map(profile);
+        render_as(rows, style(Locale::Turkish), profile.as_ref())
+    }
+
+    fn default_card(locale: Locale, contact: &Contact) -> Vec<String> {
+        let rows = default_rows(&Words::of(locale));
+        texts(&render_as(rows, style(locale), Some(&profile(contact))).unwrap())
+    }
+
+    fn said(text: &str, profile: &Profile) -> String {
+        said_in(style(Locale::English), text, profile)
+    }
+
+    fn said_in(style: Arc<Style>, text: &str, profile: &Profile) -> String {
+        let card = render_as(vec![short("", text)], style, Some(profile));
+        card.map_or(String::new(), |card| match &card.rows[0] {
+            Row::ShortText { text, .. } => text.clone(),
+            _ => unreachable!(),
         })
     }
 
@@ -390,15 +464,32 @@ mod tests {
     }
 
     #[test]
-    fn the_default_card_is_name_company_and_balance_under_a_title() {
-        let card = render(default_rows(Locale::Turkish), Some(&ayse())).unwrap();
+    fn the_default_card_says_who_it_is_what_is_owed_and_who_knows_them() {
         let expected = [
             "Müşteri",
             "Ad: Ayşe Yılmaz",
             "Firma: Yılmaz <Gıda>",
-            "Bakiye: ₺4.250,00",
+            "Bakiye: ₺4.250,00 Borç, 14:05 itibarıyla",
+            "Temsilci: #7",
         ];
-        assert_eq!(texts(&card), expected);
+        assert_eq!(default_card(Locale::Turkish, &ayse()), expected);
+        let expected = [
+            "Customer",
+            "Attention: VIP · Overdue: 350.00 · Warning",
+            "Name: Ayşe Yılmaz",
+            "Company: Yılmaz <Gıda>",
+            "Balance: TRY\u{a0}4,250.00 debit, as of 14:05",
+            "Account owner: #7",
+        ];
+        let flagged = Contact {
+            flags: Flags {
+                vip: Some(String::new()),
+                overdue: Some(" 350.00 ".into()),
+                warning: Some("Warning".into()),
+            },
+            ..ayse()
+        };
+        assert_eq!(default_card(Locale::English, &flagged), expected);
     }
 
     #[test]
@@ -407,10 +498,13 @@ mod tests {
             name: Some("Can".into()),
             ..Contact::default()
         };
-        let card = render(default_rows(Locale::English), Some(&nobody)).unwrap();
-        assert_eq!(texts(&card), ["Customer", "Name: Can"]);
+        assert_eq!(
+            default_card(Locale::English, &nobody),
+            ["Customer", "Name: Can", "Account owner: #7"]
+        );
         let city = vec![
             RowTemplate::new(RowKind::Title, None, "CRM"),
+            RowTemplate::new(RowKind::Title, None, "{{ words.title }}"),
             short("City", "{{ contact.fields.city }}"),
         ];
         assert_eq!(render(city, Some(&nobody)), None);
@@ -419,8 +513,181 @@ mod tests {
 
     #[test]
     fn an_unknown_caller_has_a_card_of_its_own() {
-        let card = render(default_unknown_rows(Locale::English), None).unwrap();
+        let rows = default_unknown_rows(&Words::of(Locale::English));
+        let card = render(rows, None).unwrap();
         assert_eq!(texts(&card), ["Unknown caller", "Number: +905325550101"]);
+    }
+
+    #[test]
+    fn several_on_one_number_are_named_as_such() {
+        let mut several = profile(&ayse());
+        several.shared = Shared::Several;
+        several.contact.name = Some("Ayşe / Can (+2)".into());
+        let rows = default_rows(&Words::of(Locale::Turkish));
+        let card = render_as(rows, style(Locale::Turkish), Some(&several)).unwrap();
+        assert_eq!(texts(&card)[1], "Şunlardan biri: Ayşe / Can (+2)");
+        assert_eq!(said("{{ match.shared }}", &several), "several");
+    }
+
+    #[test]
+    fn each_value_has_the_age_and_source_it_came_from() {
+        let mut merged = profile(&ayse());
+        merged.balance_origin = Some(since("erp", "2026-08-29T12:05:00Z"));
+        let city = since("crm2", "2026-08-31T12:05:00Z");
+        merged.field_origins.insert("city".into(), city);
+        let cases = [
+            ("{{ source.name }} {{ source.as_of }}", "crm as of 14:05"),
+            ("{{ contact.balance.source }}", "erp"),
+            ("{{ contact.balance.as_of }}", "3 days ago"),
+            ("{{ ages.balance }}", "3 days ago"),
+            ("{{ ages.city }}", "1 day ago"),
+            ("{{ ages.owner }}", "as of 14:05"),
+            ("{{ ages.vip }}{{ ages.url }}", ""),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(said(template, &merged), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn old_values_say_so_and_too_old_ones_are_unknown() {
+        let days = |n: u64| Some(std::time::Duration::from_secs(n * 86_400));
+        let (mark, hide) = (days(1), days(7));
+        let limit = AgeLimit { mark, hide };
+        let ages = ["balance", "city", "vip", "owner"].map(|name| (name.to_owned(), limit));
+        let style = Arc::new(Style {
+            ages: AgeLimits(ages.into()),
+            ..(*style(Locale::Turkish)).clone()
+        });
+        let mut old = profile(&ayse());
+        old.contact.flags.vip = Some("Altın".into());
+        old.origin = since("crm", "2026-08-29T12:05:00Z");
+        let print = |text, profile: &Profile| said_in(style.clone(), text, profile);
+        let cases = [
+            ("{{ contact.balance }}", "₺4.250,00 (eski)"),
+            ("{{ contact.balance.worded }}", "₺4.250,00 Borç (eski)"),
+            ("{{ contact.balance.unsigned }}", "₺4.250,00 (eski)"),
+            ("{{ contact.balance.is_old }} {{ old.city }}", "True True"),
+            ("{{ contact.fields.city }}", "İzmir (eski)"),
+            ("{{ contact.vip }}", "Altın (eski)"),
+            ("{{ contact.flags }}", "VIP: Altın (eski)"),
+            ("{{ contact.name }} {{ old.url }}", "Ayşe Yılmaz"),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(print(template, &old), expected, "{template}");
+        }
+        let conditional = RowTemplate {
+            when: Some("contact.fields.city == 'İzmir' and contact.balance is above(1)".into()),
+            link: Some("https://a.example/{{ contact.fields.city }}".into()),
+            ..short("x", "{{ contact.name }}")
+        };
+        let user = RowTemplate::new(RowKind::User, Some("x"), "{{ contact.fields.owner }}");
+        let card = render_as(vec![conditional, user], style.clone(), Some(&old)).unwrap();
+        assert_eq!(link_of(&card), "https://a.example/%C4%B0zmir");
+        assert_eq!(card.rows.len(), 2, "ids and conditions see the bare value");
+
+        old.origin = since("crm", "2026-08-20T12:05:00Z");
+        for (template, _) in &cases[..7] {
+            let shown = print(template, &old);
+            assert!(shown.is_empty() || shown == "False", "{template}: {shown}");
+        }
+        assert_eq!(print("{{ contact.name }}", &old), "Ayşe Yılmaz");
+        assert_eq!(
+            print("{{ 'x' if contact.balance or contact.vip }}", &old),
+            ""
+        );
+    }
+
+    #[test]
+    fn flags_are_true_when_set_whatever_they_say() {
+        let mut flagged = profile(&ayse());
+        flagged.contact.flags.vip = Some(String::new());
+        flagged.contact.flags.warning = Some("kara liste".into());
+        let cases = [
+            ("{{ 'yes' if contact.vip else 'no' }}", "yes"),
+            ("{{ 'yes' if contact.overdue else 'no' }}", "no"),
+            ("{{ contact.vip }}", "VIP"),
+            ("{{ contact.warning }}", "kara liste"),
+            ("{{ contact.flags }}", "VIP · Warning: kara liste"),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(said(template, &flagged), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_balance_is_empty_and_false() {
+        let mut unknown = profile(&ayse());
+        unknown.contact.balance = None;
+        for key in [
+            "amount", "currency", "unsigned", "side", "worded", "as_of", "source",
+        ] {
+            let template = format!("x{{{{ contact.balance.{key} }}}}x");
+            assert_eq!(said(&template, &unknown), "xx");
+        }
+        let template = "{{ 1 if contact.balance else 0 }} {{ contact.balance.is_old }}";
+        assert_eq!(said(template, &unknown), "0 False");
+    }
+
+    fn link_of(card: &Card) -> String {
+        match &card.rows[0] {
+            Row::ShortText { link, .. } => link.clone().unwrap_or_default(),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn a_value_can_not_change_where_a_link_leads() {
+        let link = |template: &str, key: &str| {
+            let row = RowTemplate {
+                link: Some(template.into()),
+                ..short("x", "{{ contact.name }}")
+            };
+            let contact = Contact {
+                key: Some(key.into()),
+                fields: [("url".into(), "https://crm.example/1?a=b".into())].into(),
+                ..ayse()
+            };
+            link_of(&render(vec![row], Some(&contact)).unwrap())
+        };
+        let of_key = "https://crm.example/?id={{ contact.key }}";
+        let cases = [
+            (of_key, "1", "https://crm.example/?id=1"),
+            (
+                of_key,
+                "1&admin=true",
+                "https://crm.example/?id=1%26admin%3Dtrue",
+            ),
+            (of_key, "../../x", "https://crm.example/?id=..%2F..%2Fx"),
+            (of_key, "a b#c", "https://crm.example/?id=a%20b%23c"),
+            (of_key, "Şırnak", "https://crm.example/?id=%C5%9E%C4%B1rnak"),
+            ("{{ contact.fields.url }}", "1", "https://crm.example/1?a=b"),
+            (
+                "{{ contact.fields.url }}&id={{ contact.key }}",
+                "1&x",
+                "https://crm.example/1?a=b&id=1%26x",
+            ),
+            (
+                "https://a.example/{% set k %}{{ contact.key }}{% endset %}{{ k }}",
+                "1/2",
+                "https://a.example/1%2F2",
+            ),
+            ("https://crm.example/c/{{ contact.key }}/card", "..", ""),
+            ("{{ contact.key }}", "javascript:alert(1)", ""),
+            (
+                "https://{{ contact.key }}",
+                "a.example/evil@b",
+                "https://a.example%2Fevil%40b",
+            ),
+            (
+                "https://a.example/{{ contact.balance }}",
+                "1",
+                "https://a.example/%E2%82%BA4.250%2C00",
+            ),
+        ];
+        for (template, key, expected) in cases {
+            assert_eq!(link(template, key), expected, "{template} {key}");
+        }
     }
 
     #[test]
@@ -478,7 +745,7 @@ mod tests {
             ),
         ];
         let bad = |rows: Vec<RowTemplate>| {
-            let errors = CardTemplate::new(rows, vec!["city".into()], Locale::English)
+            let errors = CardTemplate::new(rows, style(Locale::English))
                 .err()
                 .unwrap();
             errors.iter().map(|e| (e.row, e.key)).collect::<Vec<_>>()

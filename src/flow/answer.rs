@@ -6,17 +6,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
 use tracing::{debug, error, warn};
 
 use super::deliver::Delivery;
-use super::lookup::Finding;
-use super::office::{Account, Flow, Office};
+use super::office::{Account, Flow};
+use super::show::{card, journal};
 use crate::domain::call::{Call, Direction, Event, Skip};
-use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
-use crate::domain::phone::{NumberError, PhoneNumber};
-use crate::domain::template::Subject;
+use crate::domain::dialling::Reading;
+use crate::domain::phone::NumberError;
 use crate::store::outbox::Entry;
 use crate::system::clock;
 use crate::system::throttle::Throttle;
@@ -64,13 +62,13 @@ impl Flow {
         let office = self.office.load_full();
         // An account that a reload took away while its event was read.
         let account = office.accounts.get(name).cloned().ok_or(Skip::Overload)?;
-        let number = customer(&call, &account)?;
-        let found = self.find(&office, number);
-        let card = card(&office, &account, &call, number, found)?;
+        let caller = customer(&call, &account)?;
+        let search = self.find(&office, &caller);
+        journal(name, &call, &caller, &search);
+        let card = card(&office, &account, &call, &caller, search.outcome)?;
         let deadline = Deadline::new(clock::now(), call.started_at, office.card.lifetime);
         let entry = Entry::new(name, call.id.clone(), card, deadline);
         let (entry, halt) = self.outbox.accept(entry)?;
-        debug!(%name, call = %call.id, %number, "a card is on its way");
         let delivery = Delivery::new(self.clone(), account, Some(received));
         let mut delivered = Box::pin(delivery.run(entry.clone(), halt));
         // Asked for after the send has begun, so that the disk is not in its way.
@@ -107,40 +105,13 @@ impl Flow {
 }
 
 /// The other side's number. Internal and withheld calls have none.
-pub fn customer(call: &Call, account: &Account) -> Result<PhoneNumber, Skip> {
+pub fn customer(call: &Call, account: &Account) -> Result<Reading, Skip> {
     if call.direction == Direction::Internal {
         return Err(Skip::Internal);
     }
-    PhoneNumber::parse(&call.customer.0, account.config.region).map_err(|e| match e {
+    let read = account.config.dialling.read(&call.customer.0);
+    read.map_err(|e| match e {
         NumberError::Empty | NumberError::Withheld => Skip::Withheld,
         _ => Skip::NotANumber,
     })
-}
-
-/// The card for what was found; for an unknown caller the fallback, if one is configured.
-pub fn card(
-    office: &Office,
-    account: &Account,
-    call: &Call,
-    number: PhoneNumber,
-    found: Result<Finding, Skip>,
-) -> Result<Card, Skip> {
-    let (template, finding) = match (found, &office.card.unknown) {
-        (Ok(finding), _) => (&office.card.template, Some(finding)),
-        (Err(Skip::UnknownCaller), Some(unknown)) => (unknown, None),
-        (Err(skip), _) => return Err(skip),
-    };
-    let as_of = finding
-        .as_ref()
-        .map(|f| f.as_of_text(Timestamp::now()))
-        .unwrap_or_default();
-    let subject = Subject {
-        call,
-        number,
-        account: &account.config.name,
-        contact: finding.as_ref().map(|f| &f.profile.contact),
-        source: finding.as_ref().map_or("", |f| &f.profile.origin.source),
-        as_of: &as_of,
-    };
-    template.render(&subject).ok_or(Skip::EmptyCard)
 }

@@ -34,7 +34,9 @@ impl Search {
     /// The rungs and how many contacts each found: `exact 0, national 0, tail 1`.
     pub fn steps(&self) -> String {
         let steps = self.tried.iter();
-        let steps: Vec<String> = steps.map(|(rung, n)| format!("{} {n}", rung.as_str())).collect();
+        let steps: Vec<String> = steps
+            .map(|(rung, n)| format!("{} {n}", rung.as_str()))
+            .collect();
         steps.join(", ")
     }
 }

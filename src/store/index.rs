@@ -13,7 +13,7 @@ use crate::domain::ladder::{Block, blocks};
 use crate::domain::matching::company_id;
 
 /// Most numbers of one source.
-pub const NUMBERS_PER_SOURCE: usize = 4_000_000;
+pub(super) const NUMBERS_PER_SOURCE: usize = 4_000_000;
 
 #[derive(Default)]
 pub(super) struct Index {

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use redb::{Builder, Database, Durability};
 
-use super::replica::{Replica, ReplicaError, Shelf, generation_path};
 use super::index::{Index, NUMBERS_PER_SOURCE, Written};
+use super::replica::{Replica, ReplicaError, Shelf, generation_path};
 use super::schema::{CONTACTS, FACTS, Facts, REPLICA_VERSION};
 use super::sync_directory;
 use crate::domain::contact::Contact;

@@ -5,8 +5,8 @@
 //! does not open, which a power cut or a dying SD card can cause.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,7 +78,10 @@ impl Replica {
             Question::Ending(digits) => {
                 let keys = keys::ending(digits);
                 self.find(&self.numbers, keys.clone(), |contact| {
-                    let numbers = contact.numbers.iter().map(|n| keys::number(n.digits(), false));
+                    let numbers = contact
+                        .numbers
+                        .iter()
+                        .map(|n| keys::number(n.digits(), false));
                     let loose = contact.loose.iter().map(|n| keys::number(n.digits(), true));
                     numbers.chain(loose).any(|key| keys.contains(&key))
                 })
@@ -236,13 +239,19 @@ impl Shelf {
     /// The source still holds what is published, as it was written at `as_of`. Kept in memory only: it is read
     /// anew at every start, and a date on disk would be a write each time.
     pub fn confirm(&self, as_of: Timestamp) {
-        let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut confirmed = self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *confirmed = Some(as_of);
     }
 
     /// How fresh the values of a generation are.
     pub fn as_of(&self, replica: &Replica) -> Timestamp {
-        let confirmed = *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        let confirmed = *self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         confirmed.map_or(replica.facts.as_of, |c| c.max(replica.facts.as_of))
     }
 
@@ -267,7 +276,10 @@ impl Shelf {
     pub(super) fn publish(&self, replica: Replica) -> io::Result<()> {
         let previous = self.published.swap(Some(Arc::new(replica)));
         self.suspect.store(false, Ordering::Relaxed);
-        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
         let (Some(current), Some(previous)) = (self.current(), previous) else {
             return Ok(());
         };

@@ -32,14 +32,22 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Lines of an answer waiting for a slow reader.
 const ANSWER_LINES: usize = 64;
 
+/// A call that might come: whose card would it get?
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Question {
+    pub number: String,
+    pub account: Option<String>,
+    /// The office's own number, for cards that depend on it.
+    pub line: Option<String>,
+    pub outbound: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "command")]
 pub enum Request {
     Status,
-    Lookup {
-        number: String,
-        account: Option<String>,
-    },
+    Lookup(Question),
     Sync {
         source: Option<String>,
         accept_removals: bool,

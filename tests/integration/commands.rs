@@ -32,7 +32,8 @@ async fn lookup_and_card_answer_alike_with_and_without_a_daemon() {
         let told = said(&office, &["lookup", "0532 555 01 01"]).await;
         for expected in [
             "+905325550101",
-            "exact number",
+            "exact 1",
+            "the same number",
             "crm",
             "120.01.0001",
             "Ayşe Yılmaz",

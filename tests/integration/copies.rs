@@ -12,7 +12,7 @@ const AYSE: &str = "1;Ayşe Yılmaz;Yılmaz Mobilya;0532 555 01 01;;5.000,00;TRY
 
 async fn balance(office: &Office) -> String {
     let call = office.call(CUSTOMER).await;
-    office.card(&call).await.pop().unwrap()
+    office.timeless_card(&call).await.pop().unwrap()
 }
 
 /// Forty more contacts, so that losing some of them is no catastrophe.
@@ -25,7 +25,7 @@ fn others() -> Vec<String> {
 #[tokio::test]
 async fn a_changed_balance_is_on_the_next_card() {
     let office = Office::open().await;
-    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00 Borç");
     export(&office.path("contacts.csv"), &[AYSE]);
     let held = office.sync().await.unwrap_err().to_string();
     assert!(
@@ -38,12 +38,12 @@ async fn a_changed_balance_is_on_the_next_card() {
     );
     assert_eq!(
         balance(&office).await,
-        "Bakiye: ₺4.250,00",
+        "Bakiye: ₺4.250,00 Borç",
         "the old copy goes on serving"
     );
     assert!(office.alarm("source crm").is_some());
     office.accept_removals().await;
-    assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00 Borç");
     assert_eq!(office.alarm("source crm"), None);
 }
 
@@ -82,7 +82,11 @@ async fn a_broken_export_keeps_the_copy_and_says_what_is_wrong() {
         std::fs::write(&path, text).unwrap();
         let error = office.sync().await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
-        assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00", "{expected}");
+        assert_eq!(
+            balance(&office).await,
+            "Bakiye: ₺4.250,00 Borç",
+            "{expected}"
+        );
     }
     std::fs::remove_file(&path).unwrap();
     let error = office.sync().await.unwrap_err().to_string();
@@ -109,16 +113,16 @@ async fn a_damaged_copy_falls_back_to_the_one_before_and_is_replaced() {
     )
     .unwrap();
     office.sync().await.unwrap();
-    assert_eq!(balance(&office).await, "Bakiye: ₺9.999,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺9.999,00 Borç");
     office.stop().await;
     std::fs::write(office.path("state/replica/crm/000002.redb"), "damaged").unwrap();
     // The source is gone as well: only the copy before is left.
     std::fs::rename(office.path("contacts.csv"), office.path("away.csv")).unwrap();
     let mut office = started_without_sync(office).await;
-    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00 Borç");
     std::fs::rename(office.path("away.csv"), office.path("contacts.csv")).unwrap();
     office.sync().await.unwrap();
-    assert_eq!(balance(&office).await, "Bakiye: ₺9.999,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺9.999,00 Borç");
     office.stop().await;
 }
 
@@ -143,7 +147,7 @@ async fn a_copy_that_is_damaged_while_it_serves_names_nobody_and_is_replaced() {
     assert_eq!(office.cards(&call).await, 0);
     assert!(office.alarm("source crm").is_some());
     assert_eq!(office.sync().await.unwrap()[0].outcome, Outcome::Published);
-    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺4.250,00 Borç");
 }
 
 #[tokio::test]
@@ -180,7 +184,7 @@ async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
         .collect();
     export(&drop_folder.join("2026-03-01.csv"), &rows);
     office.until(|s| s.sources["crm"].contacts == 41).await;
-    assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00");
+    assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00 Borç");
     assert!(!drop_folder.join("2026-03-01.csv").exists());
     assert_eq!(
         std::fs::read_dir(drop_folder.join("archive"))

@@ -231,6 +231,17 @@ impl Office {
         }
     }
 
+    /// The same without the times of day that balances are of: no test knows those beforehand.
+    pub async fn timeless_card(&self, call: &str) -> Vec<String> {
+        let lines = self.card(call).await.into_iter();
+        let is_time = |end: &str| end.starts_with("as of ") || end.ends_with(" itibarıyla");
+        let timeless = lines.map(|line| match line.rsplit_once(", ") {
+            Some((start, end)) if is_time(end) => start.to_owned(),
+            _ => line,
+        });
+        timeless.collect()
+    }
+
     /// All cards sent for a call, once everything under way has ended.
     pub async fn cards(&self, call: &str) -> usize {
         self.settled().await;

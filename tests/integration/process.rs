@@ -302,7 +302,7 @@ async fn logs_hold_neither_numbers_nor_names_nor_secrets() {
         .unwrap();
     assert!(child.wait().await.unwrap().success());
     assert!(
-        log.contains("a card is on its way") && log.contains("card-parked"),
+        log.contains("the number was looked up") && log.contains("card-parked"),
         "{log}"
     );
     let secret = &office.made_up.webhook_secret;
