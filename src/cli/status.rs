@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::Failure;
 use super::terminal::{ago, say, say_json, span, table};
 use crate::config::Config;
-use crate::status::{AccountStatus, SourceStatus, Status};
+use crate::status::{AccountStatus, Records, SourceStatus, Status};
 use crate::system::control::{Request, ask};
 
 pub(super) async fn status(path: &Path, json: bool) -> Result<ExitCode, Failure> {
@@ -106,7 +106,7 @@ fn sources(status: &Status) -> String {
     let head = [
         "SOURCE",
         "LAST GOOD SYNC",
-        "CONTACTS",
+        "RECORDS",
         "NUMBERS",
         "ROWS REJECTED",
     ];
@@ -115,8 +115,14 @@ fn sources(status: &Status) -> String {
         rows.push(vec![
             name.clone(),
             ago(source.last_good),
-            source.contacts.to_string(),
-            source.numbers.to_string(),
+            match source.records {
+                Records::Contacts => format!("{} contacts", source.contacts),
+                Records::Balances => format!("{} balances", source.contacts),
+            },
+            match source.records {
+                Records::Contacts => source.numbers.to_string(),
+                Records::Balances => "-".into(),
+            },
             rejected(source),
         ]);
     }

@@ -213,7 +213,8 @@ pub(super) fn announce(board: &Board, office: &Office) {
         .accounts
         .values()
         .map(|a| (&*a.config.name, &*a.config.node));
-    board.set_parts(accounts, office.feeds.iter().map(|f| f.source.name()));
+    let sources = office.feeds.iter();
+    board.set_parts(accounts, sources.map(|f| (f.source.name(), f.records())));
     for feed in &office.feeds {
         if let Some(replica) = feed.shelf.current() {
             let name = feed.source.name();

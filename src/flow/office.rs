@@ -11,7 +11,7 @@ use crate::config::{AccountConfig, CardConfig, Config, MatchingConfig};
 use crate::domain::join::JoinBy;
 use crate::hipcall::{Client, Connector, TrustError};
 use crate::source::Source;
-use crate::status::Board;
+use crate::status::{Board, Records};
 use crate::store::outbox::Outbox;
 use crate::store::replica::{ReplicaError, Shelf};
 use crate::tasks::Tasks;
@@ -35,6 +35,16 @@ pub struct Feed {
     pub shelf: Arc<Shelf>,
     /// The source is one of balances, and its records are joined to contacts by this id.
     pub join: Option<JoinBy>,
+}
+
+impl Feed {
+    /// What its records are.
+    pub fn records(&self) -> Records {
+        match self.join {
+            Some(_) => Records::Balances,
+            None => Records::Contacts,
+        }
+    }
 }
 
 pub struct Office {

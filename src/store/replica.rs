@@ -236,14 +236,15 @@ impl Shelf {
         self.published.load_full()
     }
 
-    /// The source still holds what is published, as it was written at `as_of`. Kept in memory only: it is read
+    /// The source still holds what is published, as it was written at `as_of`; an older file of the same content
+    /// takes nothing back. Kept in memory only: it is read
     /// anew at every start, and a date on disk would be a write each time.
     pub fn confirm(&self, as_of: Timestamp) {
         let mut confirmed = self
             .confirmed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *confirmed = Some(as_of);
+        *confirmed = (*confirmed).max(Some(as_of));
     }
 
     /// How fresh the values of a generation are.

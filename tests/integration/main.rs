@@ -6,6 +6,7 @@
 mod calls;
 mod commands;
 mod copies;
+mod matching;
 mod office;
 mod outbox;
 mod process;

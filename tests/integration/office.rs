@@ -175,12 +175,12 @@ impl Office {
     }
 
     /// Publishes what the sources hold, however many contacts are gone.
-    pub async fn accept_removals(&self) {
+    pub async fn accept_removals(&self) -> Vec<Report> {
         let request = Request::Sync {
             source: None,
             accept_removals: true,
         };
-        self.ask::<Vec<Report>>(request).await.unwrap();
+        self.ask(request).await.unwrap()
     }
 
     pub fn status(&self) -> Status {
