@@ -95,7 +95,7 @@ fn dry_run(
 ) -> Result<Report, SyncError> {
     let mut numbers = 0;
     let mut count = |contact: crate::domain::contact::Contact| {
-        numbers += contact.numbers.len() as u64;
+        numbers += (contact.numbers.len() + contact.loose.len()) as u64;
         Ok::<(), LoadError>(())
     };
     let read = feed
