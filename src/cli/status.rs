@@ -72,6 +72,11 @@ fn accounts(status: &Status) -> String {
         "SKIPPED",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
+    // A column that only some configurations have something to say in.
+    let with_users = status.accounts.values().any(|a| a.users.is_some());
+    if with_users {
+        rows[0].push("USERS".into());
+    }
     for (name, account) in &status.accounts {
         let card = match account.last_card_ms {
             Some(ms) => format!("{}, {ms:.0} ms", ago(account.last_card)),
@@ -86,8 +91,19 @@ fn accounts(status: &Status) -> String {
             account.parked.to_string(),
             skipped(account),
         ]);
+        if let (true, Some(row)) = (with_users, rows.last_mut()) {
+            row.push(users(account));
+        }
     }
     table(&rows)
+}
+
+fn users(account: &AccountStatus) -> String {
+    match account.users {
+        Some(users) if users.read.is_some() => format!("{}, {}", users.known, ago(users.read)),
+        Some(_) => "not read yet".into(),
+        None => "-".into(),
+    }
 }
 
 fn skipped(account: &AccountStatus) -> String {
