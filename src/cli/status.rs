@@ -166,3 +166,35 @@ fn alarms(status: &Status) -> String {
     });
     lines.collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::UsersStatus;
+
+    #[test]
+    fn users_are_told_of_only_where_owners_are_used() {
+        let mut status = Status::default();
+        status
+            .accounts
+            .insert("izmir".into(), AccountStatus::default());
+        assert!(!accounts(&status).contains("USERS"));
+        let read = Some(jiff::Timestamp::now());
+        for (users, expected) in [
+            (UsersStatus { known: 12, read }, "12, just now"),
+            (UsersStatus::default(), "not read yet"),
+        ] {
+            let users = Some(users);
+            let with = AccountStatus {
+                users,
+                ..AccountStatus::default()
+            };
+            status.accounts.insert("istanbul".into(), with);
+            let shown = accounts(&status);
+            let lines: Vec<&str> = shown.lines().collect();
+            assert!(lines[0].ends_with("USERS"), "{shown}");
+            assert!(lines[1].ends_with(expected), "{shown}");
+            assert!(lines[2].ends_with("  -"), "{shown}");
+        }
+    }
+}

@@ -117,14 +117,16 @@ async fn due(owners: &Owners, dice: f64) {
     }
 }
 
-/// How long to wait after a failure, with so many before it.
+/// How long to wait after a failure, with so many before it. Spread by half either way: a line or a limit that
+/// fifty branches share fails them all in one second.
 fn pause(verdict: Verdict, failures: u32, dice: f64) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.min(10));
-    let grown = spread(doubled.min(LONGEST_PAUSE), dice);
+    let spread = 0.5 + dice;
+    let grown = doubled.min(LONGEST_PAUSE).mul_f64(spread);
     match verdict {
         Verdict::Retry => grown,
         Verdict::RetryAfter(wait) => grown.max(wait),
-        Verdict::Park => spread(REFUSED_PAUSE, dice),
+        Verdict::Park => REFUSED_PAUSE.mul_f64(spread),
     }
 }
 

@@ -8,6 +8,7 @@ mod commands;
 mod copies;
 mod office;
 mod outbox;
+mod owners;
 mod process;
 mod service;
 mod webhook;
