@@ -11,6 +11,7 @@ pub mod deliver;
 mod guard;
 pub mod lookup;
 pub mod office;
+pub mod owners;
 mod profile;
 pub mod report;
 pub mod show;

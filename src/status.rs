@@ -49,6 +49,16 @@ pub struct AccountStatus {
     pub expired: u64,
     pub parked: u64,
     pub skipped: BTreeMap<Skip, u64>,
+    /// Only where a source names the owners of its contacts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersStatus>,
+}
+
+/// The account's Hipcall users, for the row with a contact's owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsersStatus {
+    pub known: usize,
+    pub read: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

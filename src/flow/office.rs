@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::owners::Owners;
 use crate::config::{AccountConfig, CardConfig, Config, MatchingConfig};
 use crate::domain::join::JoinBy;
 use crate::hipcall::{Client, Connector, TrustError};
@@ -19,6 +20,8 @@ use crate::tasks::Tasks;
 pub struct Account {
     pub config: AccountConfig,
     pub client: Client,
+    /// Only where a source names the owners of its contacts.
+    pub owners: Option<Arc<Owners>>,
 }
 
 impl Account {
@@ -79,9 +82,12 @@ impl Office {
         for account in &config.accounts {
             let client = Client::new(&connector, &account.node, account.token.expose())
                 .ok_or_else(|| OfficeError::Token(account.name.clone()))?;
+            let owners = config.names_owners().then(|| owners(account, old));
+            let config = account.clone();
             let account = Account {
-                config: account.clone(),
+                config,
                 client,
+                owners,
             };
             accounts.insert(account.config.name.clone(), Arc::new(account));
         }
@@ -117,6 +123,14 @@ impl Office {
             failures,
         ))
     }
+}
+
+/// What is known already, if it was told by the same node for the same token.
+fn owners(account: &AccountConfig, old: Option<&Office>) -> Arc<Owners> {
+    let same =
+        |a: &&Arc<Account>| (&a.config.node, &a.config.token) == (&account.node, &account.token);
+    let before = old.and_then(|o| o.accounts.values().find(same));
+    before.and_then(|a| a.owners.clone()).unwrap_or_default()
 }
 
 /// What every flow holds.

@@ -9,6 +9,7 @@ mod copies;
 mod matching;
 mod office;
 mod outbox;
+mod owners;
 mod process;
 mod service;
 mod webhook;
