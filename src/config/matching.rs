@@ -167,7 +167,7 @@ mod tests {
         for expected in [
             "matching.rungs = [\"national\"]: must have \"exact\"",
             "matching.tail-digits = 7: must be a whole number from 8 to 12",
-            "matching.head-office-digits = \"3\": must be a whole number from 1 to 5",
+            "matching.head-office-digits = \"3\": must be a whole number from 1 to 4",
             "matching.shared = \"all\": must be \"list\"",
             "matching.rung: no such key",
             "merge.balance = []: must be a text in quotes, or a list of such",

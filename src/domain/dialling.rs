@@ -16,8 +16,8 @@ use super::phone::{
 /// Digits without a country are kept from here on: fewer are an extension, a service number or lack their
 /// area code, and would be found within other numbers.
 const LOOSE_DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
-/// Digits that an area code may stand before: with more the text has its own.
-const LOCAL_DIGITS: std::ops::RangeInclusive<usize> = 4..=8;
+/// Digits that an area code may stand before: with more the text has its own, with fewer it is an extension.
+const LOCAL_DIGITS: std::ops::RangeInclusive<usize> = 6..=8;
 /// With fewer digits, a country code without its plus is as likely an area code.
 const INTERNATIONAL_DIGITS: usize = 11;
 /// Longest prefix or area code that can be configured.
@@ -27,24 +27,31 @@ pub const INTERNATIONAL_PREFIXES: usize = 8;
 
 /// Digits of a number whose country can't be told, without leading zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LooseNumber(u64);
+pub struct LooseNumber {
+    digits: u64,
+    /// The country code of the place it was written in, where its numbers mostly are from; 0 for none.
+    home: u16,
+}
 
 impl LooseNumber {
     /// `None` if there are too few or too many digits to be told from others by them.
-    pub fn new(digits: u64) -> Option<LooseNumber> {
+    pub fn new(digits: u64, home: u16) -> Option<LooseNumber> {
         LOOSE_DIGITS
             .contains(&digits.to_string().len())
-            .then_some(LooseNumber(digits))
+            .then_some(LooseNumber { digits, home })
     }
 
     pub fn digits(self) -> u64 {
-        self.0
+        self.digits
+    }
+
+    pub fn home(self) -> u64 {
+        self.home.into()
     }
 
     /// The number that these digits are if they begin with a country code, and that is in service.
     pub fn elsewhere(self) -> Option<PhoneNumber> {
-        let known = read_known(&format!("+{}", self.0), None).ok()?;
+        let known = read_known(&format!("+{}", self.digits), None).ok()?;
         (known.kind != LineKind::Unknown).then_some(known.number)
     }
 }
@@ -52,7 +59,7 @@ impl LooseNumber {
 /// Masked like a number: it is one.
 impl fmt::Debug for LooseNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&masked(&self.0.to_string()))
+        f.write_str(&masked(&self.digits.to_string()))
     }
 }
 
@@ -176,13 +183,16 @@ impl Dialling {
         written: Result<Known, NumberError>,
     ) -> Result<Reading, NumberError> {
         let loose = digits.trim_start_matches('0').parse().ok();
-        let loose = loose.and_then(LooseNumber::new);
+        let home = self.region.map_or(0, Region::country_code);
+        let loose = loose.and_then(|digits| LooseNumber::new(digits, home));
         match (written, loose) {
             (Ok(known), _) if known.has_country => Ok(certain(&known)),
             (Err(error @ NumberError::Extension), _) => Err(error),
             // A town's number: without its area code it is a different one in every town.
             (Err(NumberError::TooShort), _) => Err(NumberError::TooShort),
             (Err(error), None) => Err(error),
+            // It begins with a country's code, whatever is wrong behind that.
+            (Err(error), _) if digits.starts_with("00") => Err(error),
             (written, loose) => {
                 if let Some(known) = self.without_its_plus(digits) {
                     return Ok(certain(&known));
@@ -353,6 +363,7 @@ mod tests {
 
     #[test]
     fn loose_numbers_are_masked() {
-        assert_eq!(format!("{:?}", LooseNumber(5_325_550_101)), "532555**01");
+        let loose = LooseNumber::new(5_325_550_101, 90).unwrap();
+        assert_eq!(format!("{loose:?}"), "532555**01");
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contact::Contact;
+use super::phone::PhoneNumber;
 
 /// Longest id that is compared, in bytes.
 pub const ID_BYTES: usize = 128;
@@ -55,10 +56,17 @@ impl JoinBy {
             JoinBy::CustomerCode => ids.customer_code.clone(),
             JoinBy::TaxNumber => ids.tax_number.clone(),
             JoinBy::Email => ids.email.clone(),
-            JoinBy::Number => return contact.numbers.iter().map(|n| n.e164()).collect(),
+            JoinBy::Number => return certain_numbers(contact),
         };
         one.into_iter().collect()
     }
+}
+
+/// A number that is only what its digits would be at home is no id.
+fn certain_numbers(contact: &Contact) -> Vec<String> {
+    let is_guess = |n: &PhoneNumber| contact.loose.iter().any(|l| l.digits() == n.split().1);
+    let certain = contact.numbers.iter().filter(|n| !is_guess(n));
+    certain.map(|n| n.e164()).collect()
 }
 
 /// A record's own id, as the system that gave it writes it: Salesforce tells `aB` from `Ab`.

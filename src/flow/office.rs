@@ -38,6 +38,8 @@ pub struct Feed {
     pub shelf: Arc<Shelf>,
     /// The source is one of balances, and its records are joined to contacts by this id.
     pub join: Option<JoinBy>,
+    /// The sources of contacts whose balances these are.
+    pub join_to: Vec<String>,
 }
 
 impl Feed {
@@ -111,6 +113,7 @@ impl Office {
                 source: Arc::new(source.open()),
                 shelf,
                 join: source.join(),
+                join_to: source.join_to.clone(),
             });
         }
         Ok((

@@ -27,7 +27,7 @@ pub struct Report {
     pub records: Records,
     pub contacts: u64,
     pub numbers: u64,
-    /// Of balances: ids that several records have, so that none of these is used.
+    /// Ids that several records of balances have, or different contacts: nothing is joined by them.
     pub doubtful_ids: u64,
     pub rejects: Rejects,
     pub seconds: f64,

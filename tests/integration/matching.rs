@@ -142,7 +142,7 @@ async fn colleagues_of_one_account_share_its_balance_and_strangers_none() {
             "120.01;Ayşe;Yılmaz Gıda;0532 555 01 01;0212 555 01 00;;;",
             "120.01;Can;YILMAZ GIDA;0532 555 01 02;0212 555 01 00;;;",
             "120.02;Ece;;0532 555 01 03;0212 555 02 00;;;",
-            "120.01;Ali;;0532 555 01 04;0212 555 02 00;;;",
+            "120.03;Ali;;0532 555 01 04;0212 555 02 00;;;",
         ],
         "Kod;Tutar;Gecikme\n120.01;1,00;\n120.02;2,00;\n",
         DAY,
@@ -158,6 +158,76 @@ async fn colleagues_of_one_account_share_its_balance_and_strangers_none() {
     let call = office.call("+902125550200").await;
     let card = ["Müşteri", "Şunlardan biri: Ece / Ali"];
     assert_eq!(office.card(&call).await, card);
+}
+
+#[tokio::test]
+async fn an_id_that_different_customers_have_is_nobodys() {
+    let office = crm_and_erp(
+        &[
+            "120.01;Ece;;0532 555 01 03;;;;",
+            "120.01;Ali;;0532 555 01 04;;;;",
+            "120.02;Can;;0532 555 01 05;;;;",
+        ],
+        "Kod;Tutar;Gecikme\n120.01;1,00;\n120.02;2,00;\n",
+        DAY,
+    )
+    .await;
+    for (number, card) in [
+        ("+905325550103", &["Müşteri", "Ad: Ece"][..]),
+        ("+905325550104", &["Müşteri", "Ad: Ali"]),
+        (
+            "+905325550105",
+            &["Müşteri", "Ad: Can", "Bakiye: ₺2,00 Borç, 1 gün önce"],
+        ),
+    ] {
+        let call = office.call(number).await;
+        assert_eq!(office.card(&call).await, card);
+    }
+    let reports = office.accept_removals().await;
+    let crm = reports.iter().find(|r| r.source == "crm").unwrap();
+    assert_eq!(crm.doubtful_ids, 1);
+}
+
+#[tokio::test]
+async fn a_block_with_somebody_elses_number_in_it_is_no_companys() {
+    let office = Office::open().await;
+    let demir = "1;;Demir AS;;0212 555 01 00;;;";
+    for (other, shown) in [
+        ("2;;Beta;;0216 555 01 40;;;", true),
+        ("2;Ece;Demir A.S.;;0212 555 01 40;;;", true),
+        ("2;;Beta;;0212 555 01 40;;;", false),
+        ("2;Ece;;;0212 555 01 40;;;", false),
+    ] {
+        export(&office.path("contacts.csv"), &[demir, other]);
+        office.accept_removals().await;
+        let call = office.call("+902125550141").await;
+        match shown {
+            true => assert_eq!(office.card(&call).await, ["Müşteri", "Firma: Demir AS"]),
+            false => assert_eq!(office.cards(&call).await, 0, "{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_a_source_of_contacts_was_never_read_nothing_is_guessed() {
+    let mut office = Office::closed().await;
+    export(
+        &office.path("contacts.csv"),
+        &["1;;Demir AS;;0212 555 01 00;;;"],
+    );
+    let second = "\n[[source]]\nname = \"second\"\ntype = \"csv\"\npath = \"second.csv\"\n\
+        [source.columns]\nname = \"Ad\"\nnumbers = \"Tel\"\n";
+    office.configure(|c| c + second);
+    office.start_unsynced().await;
+    office.sync().await.unwrap_err();
+    let call = office.call("+902125550100").await;
+    assert_eq!(office.card(&call).await, ["Müşteri", "Firma: Demir AS"]);
+    let call = office.call("+902125550141").await;
+    assert_eq!(office.cards(&call).await, 0);
+    write(&office, "second.csv", "Ad;Tel\nEce;0532 555 01 01\n");
+    office.sync().await.unwrap();
+    let call = office.call("+902125550141").await;
+    assert_eq!(office.card(&call).await, ["Müşteri", "Firma: Demir AS"]);
 }
 
 #[tokio::test]
