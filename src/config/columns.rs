@@ -1,10 +1,13 @@
 //! `[source.columns]`: what the columns of a source mean, by its kind.
 
+use std::collections::BTreeMap;
+
 use super::dialling;
 use super::reader::{Item, Section};
 use crate::domain::changed::DateOrder;
 use crate::domain::dialling::Dialling;
 use crate::domain::join::JoinBy;
+use crate::domain::merge::VALUES;
 use crate::domain::money::{Currency, DecimalSign};
 use crate::source::settings::{
     BalanceColumn, BalanceSign, Kind, Line, Mapping, NumbersColumn, UpdatedColumn,
@@ -44,19 +47,27 @@ pub(super) fn read(
 
 /// What either kind may have.
 fn values(columns: &Section<'_>) -> Mapping {
-    let fields = columns
-        .section("fields")
-        .map(|f| f.free_texts())
-        .unwrap_or_default();
     Mapping {
         owner: columns.text("owner"),
         vip: columns.text("vip"),
         warning: columns.text("warning"),
         overdue: columns.text("overdue"),
         balance: balance(columns),
-        fields: fields.into_iter().collect(),
+        fields: columns.section("fields").map(fields).unwrap_or_default(),
         ..Mapping::default()
     }
+}
+
+/// The operator's own. One called like a flag would be taken for it where values are told apart by name.
+fn fields(section: Section<'_>) -> BTreeMap<String, String> {
+    let fields = section.free_texts();
+    for (name, _) in &fields {
+        if VALUES.contains(&name.as_str()) {
+            let what = "is the name of a value of its own; map it in [source.columns], or choose another name";
+            section.wrong_at(name, what);
+        }
+    }
+    fields.into_iter().collect()
 }
 
 fn contacts(columns: &Section<'_>, dialling: &Dialling, values: Mapping) -> Mapping {
@@ -319,6 +330,18 @@ mod tests {
             told(Records::Contacts, "name = \"Name\""),
             [format!("line 1: numbers: is missing; give {NUMBERS}")]
         );
+    }
+
+    #[test]
+    fn a_field_may_not_be_called_like_a_value_of_its_own() {
+        for value in VALUES {
+            let text = format!("{FEW}[fields]\n{value} = \"X\"\ncity = \"City\"\n");
+            let expected = format!(
+                "line 4: fields.{value} = \"X\": is the name of a value of its own; map it in \
+                 [source.columns], or choose another name"
+            );
+            assert_eq!(told(Records::Contacts, &text), [expected]);
+        }
     }
 
     #[test]
