@@ -33,14 +33,25 @@ impl Records {
     }
 }
 
+pub(super) struct Columns {
+    pub(super) kind: Kind,
+    pub(super) mapping: Mapping,
+    /// The sources that balances are said to belong to, each once.
+    pub(super) join_to: Vec<String>,
+}
+
 pub(super) fn read(
     columns: &Section<'_>,
     records: Records,
     dialling: &Dialling,
-) -> Option<(Kind, Mapping)> {
+) -> Option<Columns> {
     let values = values(columns);
     match records {
-        Records::Contacts => Some((Kind::Contacts, contacts(columns, dialling, values))),
+        Records::Contacts => Some(Columns {
+            kind: Kind::Contacts,
+            mapping: contacts(columns, dialling, values),
+            join_to: Vec::new(),
+        }),
         Records::Balances => balances(columns, values),
     }
 }
@@ -84,7 +95,7 @@ fn contacts(columns: &Section<'_>, dialling: &Dialling, values: Mapping) -> Mapp
     }
     refuse(
         columns,
-        &["join", "join-by"],
+        &["join", "join-by", "join-to"],
         "belongs to a source with kind = \"balances\"",
     );
     Mapping {
@@ -138,7 +149,7 @@ fn updated(columns: &Section<'_>) -> Option<UpdatedColumn> {
     })
 }
 
-fn balances(columns: &Section<'_>, values: Mapping) -> Option<(Kind, Mapping)> {
+fn balances(columns: &Section<'_>, values: Mapping) -> Option<Columns> {
     refuse(
         columns,
         &["name", "company", "numbers"],
@@ -156,6 +167,12 @@ fn balances(columns: &Section<'_>, values: Mapping) -> Option<(Kind, Mapping)> {
     );
     let join = columns.required_text("join", "the column with the id of the contact");
     let by = columns.required("join-by", JoinBy::ALLOWED, JoinBy::parse);
+    let mut join_to: Vec<String> = Vec::new();
+    for name in columns.texts("join-to") {
+        if !join_to.contains(&name) {
+            join_to.push(name);
+        }
+    }
     let given = ["balance", "vip", "warning", "overdue", "owner", "fields"].map(|k| columns.has(k));
     if !given.contains(&true) {
         let what =
@@ -166,7 +183,11 @@ fn balances(columns: &Section<'_>, values: Mapping) -> Option<(Kind, Mapping)> {
         join: Some(join?),
         ..values
     };
-    Some((Kind::Balances(by?), mapping))
+    Some(Columns {
+        kind: Kind::Balances(by?),
+        mapping,
+        join_to,
+    })
 }
 
 fn refuse(columns: &Section<'_>, keys: &[&'static str], what: &str) {
@@ -226,7 +247,10 @@ mod tests {
     }
 
     fn mapping(records: Records, text: &str) -> (Kind, Mapping) {
-        tests::read(text, |root| read(root, records, &turkish()).unwrap())
+        tests::read(text, |root| {
+            let columns = read(root, records, &turkish()).unwrap();
+            (columns.kind, columns.mapping)
+        })
     }
 
     fn told(records: Records, text: &str) -> Vec<String> {
@@ -288,6 +312,10 @@ mod tests {
             (
                 "join-by = \"key\"",
                 "join-by = \"key\": belongs to a source with kind = \"balances\"",
+            ),
+            (
+                "join-to = \"crm\"",
+                "join-to = \"crm\": belongs to a source with kind = \"balances\"",
             ),
             ("updated = 1", "updated = 1: must be a text in quotes"),
             (
