@@ -1,8 +1,8 @@
 //! `ringcard lookup --file`: how many of a list of numbers are found, and why the others are not.
 //!
 //! Meant for last month's calls, before going live. The files are read directly, not through the daemon: a
-//! hundred thousand questions must not keep it from its calls. Numbers are masked: the result is what an
-//! operator mails to whoever helps.
+//! hundred thousand questions must not keep it from its calls. What a line holds is masked, a name
+//! beside the number too: the result is what an operator mails to whoever helps.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use super::terminal::{say, say_json, table};
 use super::who::question;
 use super::{EXIT_NOBODY, Failure, load};
 use crate::daemon::{Explanation, Offline};
-use crate::domain::phone::masked;
+use crate::source::reject::mask_number;
 
 /// Most lines read: a year of a large office's calls.
 const LINES: usize = 1_000_000;
@@ -117,7 +117,7 @@ impl Tally {
         };
         let miss = self.misses.entry(reason).or_default();
         miss.count += 1;
-        let example = masked(asked);
+        let example = mask_number(asked);
         if miss.examples.len() < EXAMPLES && !miss.examples.contains(&example) {
             miss.examples.push(example);
         }
@@ -179,5 +179,20 @@ impl Tally {
             text.push_str(&table(&rows));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_example_shows_neither_a_number_nor_the_name_beside_it() {
+        let mut tally = Tally::default();
+        for line in ["Ayşe Yılmaz;0532 555 01 01", "0532 555 01 99"] {
+            tally.add(line, &Explanation::default());
+        }
+        let examples: Vec<_> = tally.misses.values().flat_map(|m| &m.examples).collect();
+        assert_eq!(examples, ["Ay***", "0532 5******99"]);
     }
 }

@@ -1,10 +1,13 @@
 //! `[source.columns]`: what the columns of a source mean, by its kind.
 
+use std::collections::BTreeMap;
+
 use super::dialling;
 use super::reader::{Item, Section};
 use crate::domain::changed::DateOrder;
 use crate::domain::dialling::Dialling;
 use crate::domain::join::JoinBy;
+use crate::domain::merge::VALUES;
 use crate::domain::money::{Currency, DecimalSign};
 use crate::source::settings::{
     BalanceColumn, BalanceSign, Kind, Line, Mapping, NumbersColumn, UpdatedColumn,
@@ -30,33 +33,52 @@ impl Records {
     }
 }
 
+pub(super) struct Columns {
+    pub(super) kind: Kind,
+    pub(super) mapping: Mapping,
+    /// The sources that balances are said to belong to, each once.
+    pub(super) join_to: Vec<String>,
+}
+
 pub(super) fn read(
     columns: &Section<'_>,
     records: Records,
     dialling: &Dialling,
-) -> Option<(Kind, Mapping)> {
+) -> Option<Columns> {
     let values = values(columns);
     match records {
-        Records::Contacts => Some((Kind::Contacts, contacts(columns, dialling, values))),
+        Records::Contacts => Some(Columns {
+            kind: Kind::Contacts,
+            mapping: contacts(columns, dialling, values),
+            join_to: Vec::new(),
+        }),
         Records::Balances => balances(columns, values),
     }
 }
 
 /// What either kind may have.
 fn values(columns: &Section<'_>) -> Mapping {
-    let fields = columns
-        .section("fields")
-        .map(|f| f.free_texts())
-        .unwrap_or_default();
     Mapping {
         owner: columns.text("owner"),
         vip: columns.text("vip"),
         warning: columns.text("warning"),
         overdue: columns.text("overdue"),
         balance: balance(columns),
-        fields: fields.into_iter().collect(),
+        fields: columns.section("fields").map(fields).unwrap_or_default(),
         ..Mapping::default()
     }
+}
+
+/// The operator's own. One called like a flag would be taken for it where values are told apart by name.
+fn fields(section: Section<'_>) -> BTreeMap<String, String> {
+    let fields = section.free_texts();
+    for (name, _) in &fields {
+        if VALUES.contains(&name.as_str()) {
+            let what = "is the name of a value of its own; map it in [source.columns], or choose another name";
+            section.wrong_at(name, what);
+        }
+    }
+    fields.into_iter().collect()
 }
 
 fn contacts(columns: &Section<'_>, dialling: &Dialling, values: Mapping) -> Mapping {
@@ -73,7 +95,7 @@ fn contacts(columns: &Section<'_>, dialling: &Dialling, values: Mapping) -> Mapp
     }
     refuse(
         columns,
-        &["join", "join-by"],
+        &["join", "join-by", "join-to"],
         "belongs to a source with kind = \"balances\"",
     );
     Mapping {
@@ -127,7 +149,7 @@ fn updated(columns: &Section<'_>) -> Option<UpdatedColumn> {
     })
 }
 
-fn balances(columns: &Section<'_>, values: Mapping) -> Option<(Kind, Mapping)> {
+fn balances(columns: &Section<'_>, values: Mapping) -> Option<Columns> {
     refuse(
         columns,
         &["name", "company", "numbers"],
@@ -145,6 +167,12 @@ fn balances(columns: &Section<'_>, values: Mapping) -> Option<(Kind, Mapping)> {
     );
     let join = columns.required_text("join", "the column with the id of the contact");
     let by = columns.required("join-by", JoinBy::ALLOWED, JoinBy::parse);
+    let mut join_to: Vec<String> = Vec::new();
+    for name in columns.texts("join-to") {
+        if !join_to.contains(&name) {
+            join_to.push(name);
+        }
+    }
     let given = ["balance", "vip", "warning", "overdue", "owner", "fields"].map(|k| columns.has(k));
     if !given.contains(&true) {
         let what =
@@ -155,7 +183,11 @@ fn balances(columns: &Section<'_>, values: Mapping) -> Option<(Kind, Mapping)> {
         join: Some(join?),
         ..values
     };
-    Some((Kind::Balances(by?), mapping))
+    Some(Columns {
+        kind: Kind::Balances(by?),
+        mapping,
+        join_to,
+    })
 }
 
 fn refuse(columns: &Section<'_>, keys: &[&'static str], what: &str) {
@@ -215,7 +247,10 @@ mod tests {
     }
 
     fn mapping(records: Records, text: &str) -> (Kind, Mapping) {
-        tests::read(text, |root| read(root, records, &turkish()).unwrap())
+        tests::read(text, |root| {
+            let columns = read(root, records, &turkish()).unwrap();
+            (columns.kind, columns.mapping)
+        })
     }
 
     fn told(records: Records, text: &str) -> Vec<String> {
@@ -278,6 +313,10 @@ mod tests {
                 "join-by = \"key\"",
                 "join-by = \"key\": belongs to a source with kind = \"balances\"",
             ),
+            (
+                "join-to = \"crm\"",
+                "join-to = \"crm\": belongs to a source with kind = \"balances\"",
+            ),
             ("updated = 1", "updated = 1: must be a text in quotes"),
             (
                 "date-order = \"dmy\"",
@@ -319,6 +358,18 @@ mod tests {
             told(Records::Contacts, "name = \"Name\""),
             [format!("line 1: numbers: is missing; give {NUMBERS}")]
         );
+    }
+
+    #[test]
+    fn a_field_may_not_be_called_like_a_value_of_its_own() {
+        for value in VALUES {
+            let text = format!("{FEW}[fields]\n{value} = \"X\"\ncity = \"City\"\n");
+            let expected = format!(
+                "line 4: fields.{value} = \"X\": is the name of a value of its own; map it in \
+                 [source.columns], or choose another name"
+            );
+            assert_eq!(told(Records::Contacts, &text), [expected]);
+        }
     }
 
     #[test]

@@ -39,6 +39,16 @@ fn matching(section: Section<'_>) -> MatchingConfig {
             default.head_office_digits,
         ),
     };
+    for (key, rung) in [
+        ("tail-digits", Rung::Tail),
+        ("head-office-digits", Rung::HeadOffice),
+    ] {
+        if section.has(key) && !ladder.rungs.contains(&rung) {
+            let rung = rung.as_str();
+            let what = format!("has no effect: \"{rung}\" is not among the rungs");
+            section.wrong::<()>(key, what);
+        }
+    }
     let sharing = section.parse("shared", Sharing::ALLOWED, Sharing::parse);
     MatchingConfig {
         ladder,
@@ -137,15 +147,30 @@ mod tests {
 
     #[test]
     fn rungs_are_climbed_in_their_own_order() {
-        let text = "[matching]\nrungs = [\"tail\", \"exact\"]\ntail-digits = 12\n\
+        let text = "[matching]\nrungs = [\"head-office\", \"tail\", \"exact\"]\ntail-digits = 12\n\
             head-office-digits = 1\nshared = \"none\"\n";
         let config = read(text).unwrap();
-        assert_eq!(config.ladder.rungs, [Rung::Exact, Rung::Tail]);
+        let rungs = [Rung::Exact, Rung::Tail, Rung::HeadOffice];
+        assert_eq!(config.ladder.rungs, rungs);
         assert_eq!(
             (config.ladder.tail_digits, config.ladder.head_office_digits),
             (12, 1)
         );
         assert_eq!(config.sharing, Sharing::None);
+    }
+
+    #[test]
+    fn digits_of_a_rung_that_is_not_climbed_are_a_mistake() {
+        let digits = "tail-digits = 9\nhead-office-digits = 2\n";
+        let told = read(&format!("[matching]\nrungs = \"exact\"\n{digits}")).unwrap_err();
+        assert_eq!(
+            told,
+            [
+                "matching.tail-digits = 9: has no effect: \"tail\" is not among the rungs",
+                "matching.head-office-digits = 2: has no effect: \"head-office\" is not among the rungs",
+            ]
+        );
+        assert!(read(&format!("[matching]\n{digits}")).is_ok());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
-use super::columns::{self, Records};
+use super::columns::{self, Columns, Records};
 use super::dialling;
 use super::reader::Section;
 use crate::domain::dialling::Dialling;
@@ -25,7 +25,8 @@ const SOURCES: usize = 16;
 pub struct SourceConfig {
     pub csv: CsvSettings,
     pub schedule: Schedule,
-    /// Of balances: the sources of contacts that they belong to.
+    /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
+    /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
 }
 
@@ -66,49 +67,79 @@ pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConf
         }
         sources.push(source);
     }
-    let contacts = sources.iter().filter(|s| s.csv.kind == Kind::Contacts);
-    let contacts: Vec<String> = contacts.map(|s| s.name().to_owned()).collect();
-    for source in &mut sources {
-        source.join_to = contacts.clone();
-    }
     // With one of them unread it would only be a guess what they have.
     if sources.len() == sections.len() {
-        check_joins(&sections, &sources);
+        let pairs = sections.iter().zip(&sources);
+        let named: Vec<_> = pairs.map(|(at, s)| joined(at, s, &sources)).collect();
+        for (source, names) in sources.iter_mut().zip(named) {
+            source.join_to = names;
+        }
     }
     sources
 }
 
-/// Balances that no contact can have are a mistake in either source.
-fn check_joins(sections: &[Section<'_>], sources: &[SourceConfig]) {
+/// Whose the source's balances are. Those that no contact can have are a mistake in either source.
+fn joined(section: &Section<'_>, source: &SourceConfig, sources: &[SourceConfig]) -> Vec<String> {
+    let Kind::Balances(by) = source.csv.kind else {
+        return Vec::new();
+    };
     let contacts = || sources.iter().filter(|s| s.csv.kind == Kind::Contacts);
-    let has = |by: JoinBy, mapping: &Mapping| match by {
+    if contacts().count() == 0 {
+        let what = "there is no source of contacts to whom these belong";
+        return section.wrong("kind", what).unwrap_or_default();
+    }
+    let able: Vec<&str> = contacts()
+        .filter(|s| has(by, &s.csv.mapping))
+        .map(SourceConfig::name)
+        .collect();
+    let Some(columns) = section.section("columns") else {
+        return Vec::new();
+    };
+    columns.hush();
+    let id = by.as_str();
+    let wrong = |what: String| columns.wrong("join-to", what).unwrap_or_default();
+    let unknown = |name: &&String| !contacts().any(|s| s.name() == *name);
+    let unable = |name: &&String| !able.contains(&name.as_str());
+    let named = &source.join_to;
+    if able.is_empty() {
+        let what = format!("no source of contacts has this id: map {id} = \"...\" in its columns");
+        return columns.wrong("join-by", what).unwrap_or_default();
+    }
+    if let Some(name) = named.iter().find(unknown) {
+        let what = format!("there is no source of contacts {name}; here there can be ");
+        return wrong(what + &any_of(&able));
+    }
+    if let Some(name) = named.iter().find(unable) {
+        return wrong(format!(
+            "source {name} does not have this id: map {id} = \"...\" in its columns"
+        ));
+    }
+    match (&able[..], columns.has("join-to")) {
+        ([only], false) => vec![(*only).to_owned()],
+        (_, false) => {
+            let allowed = format!(
+                "the source whose balances these are, or a list: {} have this id",
+                any_of(&able)
+            );
+            columns.missing("join-to", &allowed).unwrap_or_default()
+        }
+        (_, true) => named.clone(),
+    }
+}
+
+fn has(by: JoinBy, mapping: &Mapping) -> bool {
+    match by {
         JoinBy::Key => mapping.key.is_some(),
         JoinBy::CustomerCode => mapping.customer_code.is_some(),
         JoinBy::TaxNumber => mapping.tax_number.is_some(),
         JoinBy::Email => mapping.email.is_some(),
         JoinBy::Number => true,
-    };
-    for (section, source) in sections.iter().zip(sources) {
-        let Kind::Balances(by) = source.csv.kind else {
-            continue;
-        };
-        if contacts().count() == 0 {
-            section.wrong::<()>(
-                "kind",
-                "there is no source of contacts to whom these belong",
-            );
-        }
-        if contacts().count() == 0 || contacts().any(|s| has(by, &s.csv.mapping)) {
-            continue;
-        }
-        if let Some(columns) = section.section("columns") {
-            let by = by.as_str();
-            let what =
-                format!("no source of contacts has this id: map {by} = \"...\" in its columns");
-            columns.wrong::<()>("join-by", what);
-            columns.hush();
-        }
     }
+}
+
+fn any_of(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    quoted.join(" or ")
 }
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
@@ -132,10 +163,14 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         };
         columns::read(&columns, kind, &dialling)
     });
-    let (kind, mapping) = columns?;
+    let Columns {
+        kind,
+        mapping,
+        join_to,
+    } = columns?;
     Some(SourceConfig {
         schedule: schedule?,
-        join_to: Vec::new(),
+        join_to,
         csv: CsvSettings {
             name: name?,
             location: location?,
@@ -259,6 +294,59 @@ mod tests {
             [
                 "line 5: source.erp.kind = \"balances\": there is no source of contacts to whom these belong"
             ]
+        );
+    }
+
+    /// The CRM with its customer codes, another source of contacts, and the ERP.
+    fn three(other: &str, join_to: &str) -> String {
+        let code = "customer-code = \"Code\"\n";
+        let shop = CRM.replace("crm", "shop");
+        format!("{CRM}{code}{shop}{other}{ERP}{join_to}")
+    }
+
+    #[test]
+    fn balances_are_of_the_only_source_with_their_id_or_of_those_they_name() {
+        let code = "customer-code = \"Code\"\n";
+        let joined = |text: &str| {
+            let sources = tests::read(text, |root| read(root, Region::parse("TR")));
+            assert!(sources[0].join_to.is_empty());
+            sources.last().unwrap().join_to.join(" ")
+        };
+        assert_eq!(joined(&three("", "")), "crm");
+        assert_eq!(joined(&three("", "join-to = \"crm\"\n")), "crm");
+        assert_eq!(joined(&three(code, "join-to = \"shop\"\n")), "shop");
+        let both = "join-to = [\"shop\", \"crm\", \"shop\"]\n";
+        assert_eq!(joined(&three(code, both)), "shop crm");
+    }
+
+    #[test]
+    fn balances_must_say_whose_they_are_where_there_is_a_choice() {
+        let code = "customer-code = \"Code\"\n";
+        let missing = "source.erp.columns.join-to: is missing; give the source whose balances these are, \
+                       or a list: \"crm\" or \"shop\" have this id";
+        let ends = |text: &str, expected: &str| {
+            let told = told(text);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].ends_with(expected), "{told:?}");
+        };
+        ends(&three(code, ""), missing);
+        let by_number = three("", "").replace("\"customer-code\"", "\"number\"");
+        ends(&by_number, missing);
+        ends(
+            &three(code, "join-to = [\"crm\", \"hr\"]\n"),
+            "join-to = [\"crm\", \"hr\"]: there is no source of contacts hr; here there can be \"crm\" or \"shop\"",
+        );
+        ends(
+            &three("", "join-to = \"erp\"\n"),
+            "join-to = \"erp\": there is no source of contacts erp; here there can be \"crm\"",
+        );
+        ends(
+            &three("", "join-to = \"shop\"\n"),
+            "join-to = \"shop\": source shop does not have this id: map customer-code = \"...\" in its columns",
+        );
+        ends(
+            &three(code, "join-to = 1\n"),
+            "join-to = 1: must be a text in quotes, or a list of such",
         );
     }
 

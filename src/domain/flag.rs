@@ -4,7 +4,7 @@
 //! and `0,00` are a no. Whatever is neither is what the office wants to read, and is kept: `bounced cheque`
 //! says more than a mark.
 
-use super::money::{DecimalSign, Money};
+use super::money::{Currency, DecimalSign, Money};
 
 /// English, Turkish, German, French, Dutch and Azerbaijani, folded as `folded` does.
 const NO: &[&str] = &[
@@ -30,17 +30,33 @@ pub fn flag(text: &str) -> Option<&str> {
     })
 }
 
-/// Longest unit of a zero: `0 days`, `0,00 TL`.
-const UNIT_CHARS: usize = 5;
+/// What is counted, folded as `folded` does. A list, because a word behind a zero may be the message: `0 Kredi`.
+const UNITS: &[&str] = &[
+    "%", "tl", "ytl", "try", "₺", "eur", "euro", "€", "usd", "$", "gbp", "stg", "£", "chf", "azn",
+    "₼", "gün", "gun", "ay", "adet", "day", "days", "tag", "tage", "tagen", "jour", "jours", "dag",
+    "dagen", "stk", "pcs",
+];
 
-/// Nothing, dashes, or none of something: an overdue sum of `₺0,00` is no flag.
+/// Nothing, dashes, none of something, or less: an overdue sum of `₺0,00` is no flag, and what is due in
+/// five days (`-5 gün`) or paid too much (`-350,00`) is not overdue.
 fn says_nothing(text: &str) -> bool {
-    let empty = |c: char| c.is_whitespace() || matches!(c, '0' | ',' | '.' | '-' | '–' | '—' | '−');
-    let unit = text.trim_start_matches(empty);
-    let is_unit = unit.chars().count() <= UNIT_CHARS && unit.chars().all(char::is_alphabetic);
-    unit.is_empty()
-        || (text.starts_with('0') && is_unit)
-        || Money::parse(text, DecimalSign::Auto, None).is_ok_and(|m| m.amount.is_zero())
+    let (number, unit): (String, String) = folded(text)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| match c {
+            '–' | '—' | '−' => '-',
+            c => c,
+        })
+        .partition(|c| c.is_ascii_digit() || ",.'’()-".contains(*c));
+    if number.is_empty() || !(unit.is_empty() || UNITS.contains(&unit.as_str())) {
+        return number.is_empty() && unit.is_empty();
+    }
+    let empty = |c| matches!(c, '0' | ',' | '.' | '-');
+    // Of an amount that can be read in two ways, either has its sign.
+    let signs = [DecimalSign::Comma, DecimalSign::Point].into_iter();
+    let mut read =
+        signs.filter_map(|sign| Money::parse(&number, sign, Currency::parse("XXX")).ok());
+    number.chars().all(empty) || read.any(|m| m.amount.is_zero() || m.amount.is_sign_negative())
 }
 
 /// Lower case without the marks that capitals lose: `HAYIR`, `Hayır` and `hayir` are one word.
@@ -64,10 +80,63 @@ mod tests {
     #[test]
     fn a_no_in_any_language_leaves_the_flag_unset() {
         for no in [
-            "", " ", "\u{a0}", "0", "-", "–", "--", ".", "no", "No", "NO", "hayır", "Hayır",
-            "HAYIR", "hayir", "false", "FALSE", "n", "N", "h", "H", "nein", "Nein", "non", "nee",
-            "0,00", "0.00", "0,000", "0,00 TL", "₺0,00", "-0,00", "0 gün", "0 Tage", "0 EUR",
-            "yok", "YOK", "YANLIŞ", "FALSCH", "FAUX", "ONWAAR", " no ", "null",
+            "",
+            " ",
+            "\u{a0}",
+            "0",
+            "-",
+            "–",
+            "--",
+            ".",
+            "no",
+            "No",
+            "NO",
+            "hayır",
+            "Hayır",
+            "HAYIR",
+            "hayir",
+            "false",
+            "FALSE",
+            "n",
+            "N",
+            "h",
+            "H",
+            "nein",
+            "Nein",
+            "non",
+            "nee",
+            "0,00",
+            "0.00",
+            "0,000",
+            "0,00 TL",
+            "₺0,00",
+            "-0,00",
+            "0 gün",
+            "0 Tage",
+            "0 EUR",
+            "-5 gün",
+            "−5 Tage",
+            "-350,00",
+            "350,00-",
+            "(350,00)",
+            "-4.250",
+            "-4.250,50 TL",
+            "-₺350",
+            "% 0",
+            "0 adet",
+            "0 $",
+            "- TL",
+            "(0,00)",
+            "-1'250.00 CHF",
+            "0 GÜN",
+            "yok",
+            "YOK",
+            "YANLIŞ",
+            "FALSCH",
+            "FAUX",
+            "ONWAAR",
+            " no ",
+            "null",
         ] {
             assert_eq!(flag(no), None, "{no:?}");
         }
@@ -93,6 +162,16 @@ mod tests {
             "gold",
             "No delivery",
             "0 credit",
+            "0 Kredi",
+            "0 sabır",
+            "0 VIP",
+            "-5 kredi",
+            "B-",
+            "5-10 gün",
+            "01-09-2026",
+            "gün",
+            "%",
+            "4.250",
             "- lawyer",
             "30 gün",
             "2",

@@ -79,10 +79,13 @@ pub fn code(text: &str) -> Option<String> {
     record_id(&text.to_lowercase())
 }
 
-/// What stands where there is no id: a dash, zeros, a word. It is nobody's, however many records have it.
+/// What stands where there is no id: a dash, zeros, a word, what a spreadsheet shows for a failed look-up
+/// (`#N/A`, in Turkish `#YOK`). It is nobody's, however many records have it.
 fn is_filler(id: &str) -> bool {
     let mut letters = id.chars().filter(|c| c.is_alphanumeric());
-    letters.all(|c| c == '0') || NO_ID.iter().any(|word| word.eq_ignore_ascii_case(id))
+    id.starts_with('#')
+        || letters.all(|c| c == '0')
+        || NO_ID.iter().any(|word| word.eq_ignore_ascii_case(id))
 }
 
 const NO_ID: &[&str] = &[
@@ -98,11 +101,13 @@ const NO_ID: &[&str] = &[
 ];
 
 /// Tax and VAT numbers are printed in groups: `TR 123 456 78 90` is `tr1234567890`. One digit over and over
-/// is what accountants enter for who has none (11111111111 by Turkish law), so it is nobody's.
+/// is what accountants enter for who has none (11111111111 by Turkish law), so it is nobody's, with a country
+/// or zeros before it too.
 pub fn tax_number(text: &str) -> Option<String> {
     let letters = text.chars().filter(|c| c.is_alphanumeric());
     let plain: String = letters.flat_map(char::to_lowercase).collect();
-    let is_filler = plain.chars().all(|c| plain.starts_with(c));
+    let digits = plain.trim_start_matches(|c: char| c == '0' || c.is_alphabetic());
+    let is_filler = digits.chars().all(|c| digits.starts_with(c));
     (!is_filler).then_some(plain).and_then(kept)
 }
 
@@ -139,9 +144,24 @@ mod tests {
         for none in ["", "  ", "-", "."] {
             assert_eq!((code(none), tax_number(none)), (None, None), "{none}");
         }
-        for filler in ["11111111111", "0", "222 222 22 22"] {
+        for filler in [
+            "11111111111",
+            "0",
+            "222 222 22 22",
+            "TR11111111111",
+            "TR 000 000 00 00",
+            "01111111111",
+            "NL000000000B01",
+            "yok",
+            "#N/A",
+        ] {
             assert_eq!(tax_number(filler), None, "{filler}");
         }
+        assert_eq!(tax_number("0011223344").as_deref(), Some("0011223344"));
+        for error in ["#N/A", "#YOK", "#REF!", " #DEĞER!"] {
+            assert_eq!((code(error), record_id(error)), (None, None), "{error}");
+        }
+        assert_eq!(code("C#1").as_deref(), Some("c#1"));
         assert_eq!(code(&"x".repeat(ID_BYTES)).map(|c| c.len()), Some(ID_BYTES));
         assert_eq!(code(&"x".repeat(ID_BYTES + 1)), None);
     }

@@ -28,6 +28,25 @@ impl Priority {
     }
 }
 
+type Get = fn(&Contact) -> Option<&String>;
+type Set = fn(&mut Contact, Option<String>);
+
+/// The values that are one text, by their names.
+const TEXTS: [(&str, Get, Set); 4] = [
+    ("owner", |c| c.owner.as_ref(), |c, v| c.owner = v),
+    ("vip", |c| c.flags.vip.as_ref(), |c, v| c.flags.vip = v),
+    (
+        "warning",
+        |c| c.flags.warning.as_ref(),
+        |c, v| c.flags.warning = v,
+    ),
+    (
+        "overdue",
+        |c| c.flags.overdue.as_ref(),
+        |c, v| c.flags.overdue = v,
+    ),
+];
+
 struct Record<'a> {
     origin: &'a Origin,
     contact: &'a Contact,
@@ -53,17 +72,9 @@ pub fn merge(own: Profile, others: &[(Origin, Contact)], priority: &Priority) ->
     contact.balance = balance.as_ref().and_then(|(_, c)| c.balance);
     merged.balance_origin = balance.map(|(origin, _)| origin);
     let origins = &mut merged.field_origins;
-    type Text = fn(&mut Contact) -> &mut Option<String>;
-    let texts: [(&str, Text); 4] = [
-        ("owner", |c| &mut c.owner),
-        ("vip", |c| &mut c.flags.vip),
-        ("warning", |c| &mut c.flags.warning),
-        ("overdue", |c| &mut c.flags.overdue),
-    ];
-    for (value, text) in texts {
-        let of = |c: &Contact| text(&mut c.clone()).clone();
-        let best = pick(value, &|c| of(c).is_some());
-        *text(contact) = best.as_ref().and_then(|(_, c)| of(c));
+    for (value, get, set) in TEXTS {
+        let best = pick(value, &|c| get(c).is_some());
+        set(contact, best.as_ref().and_then(|(_, c)| get(c).cloned()));
         origins.extend(best.map(|(origin, _)| (value.to_owned(), origin)));
     }
     let names = records.iter().flat_map(|r| r.contact.fields.keys());
@@ -146,6 +157,29 @@ mod tests {
         let merged = merge(crm(), &[erp(None)], &Priority::default());
         assert_eq!(merged.contact.balance, money("1 TRY"));
         assert_eq!(merged.balance_origin(), &origin("crm", 1));
+    }
+
+    #[test]
+    fn each_text_is_taken_for_itself_with_its_own_age() {
+        let mut own = crm();
+        own.contact.flags.vip = Some("A".into());
+        own.contact.flags.overdue = Some("3 days".into());
+        let mut erp = erp(None);
+        erp.1.flags.warning = Some("lawyer".into());
+        erp.1.flags.overdue = Some("90 days".into());
+        let merged = merge(own, &[erp], &Priority::default());
+        let flags = &merged.contact.flags;
+        let texts = [
+            &merged.contact.owner,
+            &flags.vip,
+            &flags.warning,
+            &flags.overdue,
+        ];
+        let texts = texts.map(|text| text.as_deref().unwrap_or_default());
+        assert_eq!(texts, ["zeynep@example.com", "A", "lawyer", "90 days"]);
+        let sources = ["owner", "vip", "warning", "overdue"];
+        let sources = sources.map(|value| merged.field_origin(value).source.as_str());
+        assert_eq!(sources, ["crm", "crm", "erp", "erp"]);
     }
 
     #[test]
