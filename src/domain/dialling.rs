@@ -183,6 +183,8 @@ impl Dialling {
             // A town's number: without its area code it is a different one in every town.
             (Err(NumberError::TooShort), _) => Err(NumberError::TooShort),
             (Err(error), None) => Err(error),
+            // It begins with a country's code, whatever is wrong behind that.
+            (Err(error), _) if digits.starts_with("00") => Err(error),
             (written, loose) => {
                 if let Some(known) = self.without_its_plus(digits) {
                     return Ok(certain(&known));
@@ -284,6 +286,9 @@ mod tests {
             ("TR", "+90 204 520 57 57", "+902045205757"),
             ("TR", "0090 204 520 57 57", "+902045205757"),
             ("TR", "442045205757", "+442045205757"),
+            // Too long for Spain; its end would be a number of Istanbul.
+            ("TR", "0034 216 781 97 64", "TooLong"),
+            ("-", "0034 216 781 97 64", "TooLong"),
             ("TR", "8 0532 555 01 01", "+90805325550101?805325550101"),
             ("GB", "8 020 4520 5757", "?802045205757"),
             ("TR", "555 01 01", "TooShort"),

@@ -30,6 +30,9 @@ const SWITCHBOARD_ZEROS: u32 = 2;
 /// Fewest digits of a block, country code included: with fewer it would be a town's.
 const STEM_DIGITS: u32 = 6;
 
+/// ITU-T E.164: no number is longer.
+const E164_DIGITS: u32 = 15;
+
 /// How a number was found. The surer rung wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -180,12 +183,16 @@ fn has_extensions(kind: LineKind) -> bool {
 }
 
 /// Whether the digits are those of the number with something in front, and are not themselves a number of
-/// another country.
+/// another country. What is in front must end where a number may begin: with a zero, as in `8 0532`, or with
+/// the number's country. A number with a digit too many has the end of somebody else's, but hardly that.
 fn is_longer(loose: LooseNumber, number: PhoneNumber) -> bool {
-    let (_, national) = number.split();
-    let digits = length(national);
-    length(loose.digits()) > digits
-        && loose.digits() % power(digits) == national
+    let (country, national) = number.split();
+    let size = power(length(national));
+    let front = loose.digits() / size;
+    let may_begin = front.is_multiple_of(10) || front % power(length(country)) == country;
+    loose.digits() % size == national
+        && front > 0
+        && may_begin
         && loose.elsewhere().is_none_or(|there| there == number)
 }
 
@@ -197,13 +204,21 @@ pub struct Block {
     pub switchboard: u64,
     /// How many zeros at its end give way to an extension; with none, extensions are put behind it.
     pub dropped: u32,
+    /// How many of them must be the company's for it to have a switchboard at all.
+    proof: u32,
 }
 
 impl Block {
-    /// The numbers of the switchboard's length in the block.
-    pub fn numbers(self) -> std::ops::Range<u64> {
-        let size = power(self.dropped);
-        self.stem * size..(self.stem + 1) * size
+    /// The numbers that are the company's if it has this block, of any length that an extension may give them.
+    /// With a stranger's among them it has not.
+    pub fn claims(self) -> impl Iterator<Item = std::ops::Range<u64>> {
+        let wider = self.proof.saturating_sub(self.dropped);
+        let stem = self.stem / power(wider);
+        let longest = E164_DIGITS.saturating_sub(length(stem));
+        (0..=longest.min(*HEAD_OFFICE_DIGITS.end() + wider)).map(move |more| {
+            let size = power(more);
+            stem * size..(stem + 1) * size
+        })
     }
 }
 
@@ -214,14 +229,15 @@ pub fn blocks(contact: &Contact) -> impl Iterator<Item = Block> {
     let looks = move |n: &&PhoneNumber| {
         nobody && zeros(n.digits()) >= SWITCHBOARD_ZEROS && n.kind() == LineKind::Geographic
     };
-    let marked = contact.switchboards.iter();
+    let marked = contact.switchboards.iter().map(|n| (n, 0));
     let found = contact.numbers.iter().filter(looks);
     let found = found.filter(|n| !contact.switchboards.contains(n));
+    let found = found.map(|n| (n, SWITCHBOARD_ZEROS));
     let has_company = contact.company.is_some();
     marked
         .chain(found)
         .filter(move |_| has_company)
-        .flat_map(|number| {
+        .flat_map(|(number, proof)| {
             let digits = number.digits();
             let zeros = zeros(digits).min(*HEAD_OFFICE_DIGITS.end());
             (zeros.min(1)..=zeros)
@@ -229,6 +245,7 @@ pub fn blocks(contact: &Contact) -> impl Iterator<Item = Block> {
                     stem: digits / power(dropped),
                     switchboard: digits,
                     dropped,
+                    proof,
                 })
                 .filter(|block| length(block.stem) >= STEM_DIGITS)
         })

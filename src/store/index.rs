@@ -91,11 +91,12 @@ impl Index {
     fn sound_blocks(&self) -> impl Iterator<Item = (u64, u32)> {
         let company = |id: &u32| self.companies.get(*id as usize).copied().unwrap_or(0);
         let is_sound = move |(block, id): &&(Block, u32)| {
-            let range = block.numbers();
-            let first = self.numbers.partition_point(|(n, _)| *n < range.start);
-            let inside = self.numbers[first..].iter();
-            let mut inside = inside.take_while(|(n, _)| *n < range.end);
-            inside.all(|(_, other)| other == id || company(other) == company(id))
+            block.claims().all(|range| {
+                let first = self.numbers.partition_point(|(n, _)| *n < range.start);
+                let inside = self.numbers[first..].iter();
+                let mut inside = inside.take_while(|(n, _)| *n < range.end);
+                inside.all(|(_, other)| other == id || company(other) == company(id))
+            })
         };
         let sound = self.blocks.iter().filter(is_sound);
         sound.map(|(block, id)| (block.stem, *id))

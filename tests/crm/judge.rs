@@ -24,6 +24,8 @@ pub enum Verdict {
     Nobody,
     /// Nobody, though somebody in the CRM has it.
     Missed,
+    /// Whose record has these very digits and no country. If the caller's is another, nothing tells.
+    AsWritten,
     Wrong,
 }
 
@@ -60,7 +62,21 @@ impl World {
 
     fn judge(&self, question: &Question, answer: &Answer) -> Verdict {
         let owners = question.number.as_ref().map(|n| self.owners(n));
-        let owners = owners.unwrap_or_default();
+        let verdict = self.judge_by(&owners.unwrap_or_default(), answer);
+        let said = question
+            .number
+            .as_ref()
+            .map(|n| n.national.parse().unwrap());
+        match said.and_then(|digits: u64| self.said.get(&digits)) {
+            Some(said) if verdict == Verdict::Wrong => match self.judge_by(said, answer) {
+                Verdict::Right | Verdict::Vague => Verdict::AsWritten,
+                verdict => verdict,
+            },
+            _ => verdict,
+        }
+    }
+
+    fn judge_by(&self, owners: &[Who], answer: &Answer) -> Verdict {
         let Answer::Found {
             name,
             company,
@@ -83,7 +99,7 @@ impl World {
         let all_own = names
             .iter()
             .all(|text| owners.iter().any(|who| named(who, text)));
-        let its_company = self.company_of(&owners);
+        let its_company = self.company_of(owners);
         let right_company = company
             .as_ref()
             .is_none_or(|text| its_company.is_some_and(|who| named(&who, text)));
@@ -98,7 +114,8 @@ impl World {
         });
         let is_company = |who: &Who| self.parties[*who].is_company;
         // One of several is not told from the others.
-        let alone = owners.len() == 1 || *shared != Shared::No || shown.as_ref().is_some_and(is_company);
+        let alone =
+            owners.len() == 1 || *shared != Shared::No || shown.as_ref().is_some_and(is_company);
         match all_own && right_company && right_balance && alone {
             false => Verdict::Wrong,
             true if owners.len() == 1 && names.is_empty() && !is_company(&owners[0]) => {
@@ -124,7 +141,10 @@ impl Tally {
         match (verdict, &answer) {
             (Verdict::Missed, Answer::Nobody(why)) => {
                 let example = || (0, question.text.clone());
-                let miss = self.misses.entry((kind, why.clone())).or_insert_with(example);
+                let miss = self
+                    .misses
+                    .entry((kind, why.clone()))
+                    .or_insert_with(example);
                 miss.0 += 1;
             }
             (Verdict::Wrong, _) => {
@@ -178,7 +198,11 @@ impl fmt::Display for Tally {
         }
         for ((kind, rung), count) in &self.rungs {
             let share = 100.0 * *count as f64 / self.of(*kind) as f64;
-            writeln!(f, "{kind:?} found {}: {count} ({share:.2} %)", rung.as_str())?;
+            writeln!(
+                f,
+                "{kind:?} found {}: {count} ({share:.2} %)",
+                rung.as_str()
+            )?;
         }
         for ((kind, why), (count, example)) in &self.misses {
             writeln!(f, "{kind:?} missed, {why}: {count}, such as {example}")?;

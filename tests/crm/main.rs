@@ -9,7 +9,6 @@
     clippy::print_stdout,
     reason = "the counts are for whoever asks with --nocapture"
 )]
-
 #![allow(unreachable_pub)] // nothing outside reads these modules
 
 mod judge;

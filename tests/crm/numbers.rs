@@ -24,11 +24,7 @@ const TURKISH_LINES: &[Range] = &[
     (90, "232", 7),
     (90, "322", 7),
 ];
-const TURKISH_SERVICES: &[Range] = &[
-    (90, "444", 4),
-    (90, "850", 7),
-    (90, "800", 7),
-];
+const TURKISH_SERVICES: &[Range] = &[(90, "444", 4), (90, "850", 7), (90, "800", 7)];
 const FOREIGN: &[Range] = &[
     (44, "207", 7),
     (44, "161", 7),
@@ -68,7 +64,9 @@ pub struct Number {
 
 impl Number {
     pub fn digits(&self) -> u64 {
-        format!("{}{}", self.country, self.national).parse().unwrap()
+        format!("{}{}", self.country, self.national)
+            .parse()
+            .unwrap()
     }
 
     pub fn kind(&self) -> LineKind {
@@ -111,14 +109,19 @@ impl Number {
     /// As networks send it to a Turkish line.
     pub fn sent(&self, random: &mut Rng) -> String {
         let (country, national) = (self.country, &self.national);
-        let forms = if country == TURKISH { 5 } else { 2 };
+        let forms = match country {
+            TURKISH => 5,
+            // Without a plus only what is in service can be told from an outside line's digits.
+            _ if self.digits() >= 10_000_000_000 && self.kind() != LineKind::Unknown => 3,
+            _ => 2,
+        };
         match random.u8(..forms) {
             0 => format!("+{country}{national}"),
             1 => format!("00{country}{national}"),
-            2 if national.len() == 7 => national.clone(),
-            2 => format!("0{national}"),
-            3 => national.clone(),
-            _ => format!("{country}{national}"),
+            2 => format!("{country}{national}"),
+            3 if national.len() == 7 => national.clone(),
+            3 => format!("0{national}"),
+            _ => national.clone(),
         }
     }
 }
@@ -159,14 +162,15 @@ impl Numbers {
             let mut national = number.national;
             let keep = national.len() - zeros;
             national.replace_range(keep.., &"0".repeat(zeros));
-            let number = Number {
-                national,
-                ..number
-            };
+            let number = Number { national, ..number };
             let (digits, size) = (number.digits(), 10_u64.pow(zeros as u32));
             let only = !(digits / size).is_multiple_of(10);
             let is_free = (digits..digits + size).all(|n| !self.given.contains(&n));
-            if only && is_free && number.kind() == LineKind::Geographic && self.taken.insert(digits / size) {
+            if only
+                && is_free
+                && number.kind() == LineKind::Geographic
+                && self.taken.insert(digits / size)
+            {
                 return number;
             }
         }

@@ -53,6 +53,8 @@ pub struct World {
     pub known: Vec<(Number, Written)>,
     /// The digits of cells that are wrong.
     pub wrong_digits: Vec<String>,
+    /// What records say without saying a country, by digits without leading zeros.
+    pub said: HashMap<u64, Vec<Who>>,
     /// Whose account a balance is: an account's balance is its own number.
     pub accounts: Vec<Who>,
     pub crm: String,
@@ -112,7 +114,15 @@ impl World {
         if !owners.contains(&who) {
             owners.push(who);
         }
+        if written == Written::Loose {
+            self.say(who, &number.national);
+        }
         self.known.push((number.clone(), written));
+    }
+
+    fn say(&mut self, who: Who, digits: &str) {
+        let digits = digits.parse().unwrap();
+        self.said.entry(digits).or_default().push(who);
     }
 
     fn own_block(&mut self, who: Who, number: &Number, zeros: usize) {
@@ -130,7 +140,8 @@ impl World {
         self.accounts.push(who);
         let account = self.accounts.len() - 1;
         if !here {
-            self.balances.push_str(&format!("C-{account};{account},50\n"));
+            self.balances
+                .push_str(&format!("C-{account};{account},50\n"));
             // A code that stands there twice is nobody's.
             if random.u8(..20) == 0 {
                 self.balances.push_str(&format!("c-{account};1,11\n"));
@@ -189,7 +200,10 @@ impl World {
             0..10 => {
                 let (text, digits) = spoiled(&number, random);
                 row.cells.insert(Cell::Mobile, text);
-                self.wrong_digits.extend(digits);
+                if let Some(digits) = digits {
+                    self.say(who, &digits);
+                    self.wrong_digits.push(digits);
+                }
                 self.own(who, &number, Written::Wrong);
             }
             10..16 => {
@@ -250,7 +264,10 @@ impl World {
     fn colleagues(&mut self, random: &mut Rng) {
         let company = self.party(None, true);
         let line = self.numbers.line(random);
-        let shared = random.bool().then(|| self.account(company, random)).flatten();
+        let shared = random
+            .bool()
+            .then(|| self.account(company, random))
+            .flatten();
         for _ in 0..random.usize(2..6) {
             let who = self.party(Some(company), false);
             let mut row = self.row_of(who);

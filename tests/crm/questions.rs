@@ -62,7 +62,11 @@ impl World {
                 };
                 as_sent(kind, elsewhere(number, random), random)
             }
-            86..89 => as_sent(Kind::OutOfWrongCell, self.out_of_a_wrong_cell(random), random),
+            86..89 => as_sent(
+                Kind::OutOfWrongCell,
+                self.out_of_a_wrong_cell(random),
+                random,
+            ),
             89..97 => as_sent(Kind::Stranger, anybody(random), random),
             97..99 => {
                 let prefix = random.choice(["8", "9", "80", "90"]).unwrap();
@@ -74,7 +78,15 @@ impl World {
                 }
             }
             _ => {
-                let texts = ["anonymous", "", "Restricted", "101", "+", "dahili 12", "hello"];
+                let texts = [
+                    "anonymous",
+                    "",
+                    "Restricted",
+                    "101",
+                    "+",
+                    "dahili 12",
+                    "hello",
+                ];
                 let text = random.choice(texts).unwrap().to_owned();
                 Question {
                     kind: Kind::Withheld,
