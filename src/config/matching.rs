@@ -1,5 +1,6 @@
 //! `[matching]` and `[merge]`: which ways lead from a number to a contact, and which source gives which value.
 
+use super::accounts::AccountConfig;
 use super::reader::Section;
 use super::sources::SourceConfig;
 use crate::domain::ladder::{HEAD_OFFICE_DIGITS, Ladder, Rung, TAIL_DIGITS};
@@ -13,8 +14,14 @@ pub struct MatchingConfig {
     pub priority: Priority,
 }
 
-pub(super) fn read(root: &Section<'_>, sources: &[SourceConfig]) -> MatchingConfig {
+pub(super) fn read(
+    root: &Section<'_>,
+    accounts: &[AccountConfig],
+    sources: &[SourceConfig],
+) -> MatchingConfig {
     let mut config = root.section("matching").map(matching).unwrap_or_default();
+    let home = accounts.iter().map(|account| account.region.country_code());
+    config.ladder.home = home.collect();
     if let Some(section) = root.section("merge") {
         config.priority = priority(&section, sources);
     }
@@ -38,6 +45,7 @@ fn matching(section: Section<'_>) -> MatchingConfig {
             HEAD_OFFICE_DIGITS,
             default.head_office_digits,
         ),
+        home: default.home,
     };
     let sharing = section.parse("shared", Sharing::ALLOWED, Sharing::parse);
     MatchingConfig {

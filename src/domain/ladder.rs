@@ -78,6 +78,8 @@ pub struct Ladder {
     pub rungs: Vec<Rung>,
     pub tail_digits: u32,
     pub head_office_digits: u32,
+    /// The country codes of the office: what says no country is more likely from there than from elsewhere.
+    pub home: Vec<u64>,
 }
 
 impl Default for Ladder {
@@ -86,6 +88,7 @@ impl Default for Ladder {
             rungs: Rung::ALL.to_vec(),
             tail_digits: 9,
             head_office_digits: 3,
+            home: Vec::new(),
         }
     }
 }
@@ -134,15 +137,17 @@ impl Ladder {
                 contact.loose.contains(&loose) || contact.numbers.iter().any(same)
             }
             (Rung::National, Some(number), None) if is_subscriber(caller.kind) => {
-                let national = number.split().1;
+                let (country, national) = number.split();
+                let is_stranger = !self.home.contains(&country);
                 contact.loose.iter().any(|l| l.digits() == national)
+                    && !(is_stranger && self.is_at_home(national))
             }
             (Rung::Tail, _, Some(loose)) => contact
                 .numbers
                 .iter()
-                .any(|number| is_longer(loose, *number) && self.has_tail(*number, number.kind())),
+                .any(|n| self.is_longer(loose, *n) && self.has_tail(*n, n.kind())),
             (Rung::Tail, Some(number), None) if self.has_tail(number, caller.kind) => {
-                contact.loose.iter().any(|loose| is_longer(*loose, number))
+                contact.loose.iter().any(|l| self.is_longer(*l, number))
             }
             (Rung::HeadOffice, Some(number), None) if has_extensions(caller.kind) => {
                 blocks(contact).any(|block| self.is_extension(number, block))
@@ -165,6 +170,28 @@ impl Ladder {
         is_subscriber(kind) && length(number.split().1) >= self.tail_digits
     }
 
+    /// Whether the digits are those of the number with something in front, and are not themselves a number of
+    /// another country. What is in front must end where such a number begins: with its country, or with the
+    /// zero of a call within it, as in `8 0532`. A number with a digit too many has the end of somebody else's,
+    /// but hardly that.
+    fn is_longer(&self, loose: LooseNumber, number: PhoneNumber) -> bool {
+        let (country, national) = number.split();
+        let size = power(length(national));
+        let front = loose.digits() / size;
+        let begins = front % power(length(country)) == country
+            || (front.is_multiple_of(10) && self.home.contains(&country));
+        front > 0
+            && begins
+            && loose.digits() % size == national
+            && loose.elsewhere().is_none_or(|there| there == number)
+    }
+
+    /// Whether the digits are a number in service in a country of the office.
+    fn is_at_home(&self, national: u64) -> bool {
+        let here = |code: &u64| LooseNumber::new(national)?.within(*code);
+        self.home.iter().any(|code| here(code).is_some())
+    }
+
     fn is_extension(&self, number: PhoneNumber, block: Block) -> bool {
         let digits = number.digits();
         digits != block.switchboard
@@ -180,20 +207,6 @@ fn is_subscriber(kind: LineKind) -> bool {
 
 fn has_extensions(kind: LineKind) -> bool {
     matches!(kind, LineKind::Geographic | LineKind::Either)
-}
-
-/// Whether the digits are those of the number with something in front, and are not themselves a number of
-/// another country. What is in front must end where a number may begin: with a zero, as in `8 0532`, or with
-/// the number's country. A number with a digit too many has the end of somebody else's, but hardly that.
-fn is_longer(loose: LooseNumber, number: PhoneNumber) -> bool {
-    let (country, national) = number.split();
-    let size = power(length(national));
-    let front = loose.digits() / size;
-    let may_begin = front.is_multiple_of(10) || front % power(length(country)) == country;
-    loose.digits() % size == national
-        && front > 0
-        && may_begin
-        && loose.elsewhere().is_none_or(|there| there == number)
 }
 
 /// Part of a company's numbers: all that begin with `stem` are its own.

@@ -339,6 +339,11 @@ impl Region {
             .get_country_code_for_region(region)
             .map(|_| Region(region))
     }
+
+    pub fn country_code(self) -> u64 {
+        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(self.0);
+        code.and_then(|code| u64::try_from(code).ok()).unwrap_or(0)
+    }
 }
 
 impl fmt::Debug for Region {

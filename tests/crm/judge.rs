@@ -5,6 +5,7 @@ use std::fmt;
 
 use ringcard::domain::contact::Shared;
 use ringcard::domain::ladder::Rung;
+use ringcard::domain::phone::LineKind;
 
 use super::numbers::Number;
 use super::office::Answer;
@@ -24,7 +25,7 @@ pub enum Verdict {
     Nobody,
     /// Nobody, though somebody in the CRM has it.
     Missed,
-    /// Whose record has these very digits and no country. If the caller's is another, nothing tells.
+    /// One side has these very digits and no country. If the other's is another one, nothing tells.
     AsWritten,
     Wrong,
 }
@@ -63,16 +64,20 @@ impl World {
     fn judge(&self, question: &Question, answer: &Answer) -> Verdict {
         let owners = question.number.as_ref().map(|n| self.owners(n));
         let verdict = self.judge_by(&owners.unwrap_or_default(), answer);
-        let said = question
-            .number
-            .as_ref()
-            .map(|n| n.national.parse().unwrap());
-        match said.and_then(|digits: u64| self.said.get(&digits)) {
-            Some(said) if verdict == Verdict::Wrong => match self.judge_by(said, answer) {
-                Verdict::Right | Verdict::Vague => Verdict::AsWritten,
-                verdict => verdict,
-            },
-            _ => verdict,
+        let Some(number) = &question.number else {
+            return verdict;
+        };
+        let says_country = question.text.starts_with('+') || question.text.starts_with("00");
+        let own = number.national.parse().unwrap();
+        let mut written = vec![self.said.get(&own), self.said.get(&number.digits())];
+        if !says_country && number.kind() == LineKind::Unknown {
+            written.push(self.national.get(&own));
+        }
+        let is_written =
+            |who: &Vec<Who>| matches!(self.judge_by(who, answer), Verdict::Right | Verdict::Vague);
+        match verdict {
+            Verdict::Wrong if written.into_iter().flatten().any(is_written) => Verdict::AsWritten,
+            verdict => verdict,
         }
     }
 

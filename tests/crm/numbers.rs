@@ -165,12 +165,14 @@ impl Numbers {
             let number = Number { national, ..number };
             let (digits, size) = (number.digits(), 10_u64.pow(zeros as u32));
             let only = !(digits / size).is_multiple_of(10);
-            let is_free = (digits..digits + size).all(|n| !self.given.contains(&n));
+            let is_taken = (1..=4).any(|k| self.taken.contains(&(digits / 10_u64.pow(k))));
+            let is_free = !is_taken && (digits..digits + size).all(|n| !self.given.contains(&n));
             if only
                 && is_free
                 && number.kind() == LineKind::Geographic
                 && self.taken.insert(digits / size)
             {
+                self.given.insert(digits);
                 return number;
             }
         }

@@ -55,6 +55,8 @@ pub struct World {
     pub wrong_digits: Vec<String>,
     /// What records say without saying a country, by digits without leading zeros.
     pub said: HashMap<u64, Vec<Who>>,
+    /// Whose a number is in some country, by the digits behind its code.
+    pub national: HashMap<u64, Vec<Who>>,
     /// Whose account a balance is: an account's balance is its own number.
     pub accounts: Vec<Who>,
     pub crm: String,
@@ -114,6 +116,8 @@ impl World {
         if !owners.contains(&who) {
             owners.push(who);
         }
+        let national = number.national.parse().unwrap();
+        self.national.entry(national).or_default().push(who);
         if written == Written::Loose {
             self.say(who, &number.national);
         }
