@@ -156,6 +156,12 @@ impl Config {
         self.runtime_directory.join(CONTROL_SOCKET)
     }
 
+    /// Whether a source tells who looks after its contacts.
+    pub fn names_owners(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|s| s.csv.mapping.owner.is_some())
+    }
+
     pub fn outbox_file(&self) -> PathBuf {
         self.state_directory.join("outbox.redb")
     }

@@ -8,6 +8,7 @@ mod commands;
 mod explain;
 mod feeds;
 mod housekeeping;
+mod owners;
 mod start;
 
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ pub struct Daemon {
     gate: Arc<ArcSwap<Gate>>,
     identity: Option<Arc<Identity>>,
     feeds: Arc<feeds::Feeds>,
+    owners: owners::Keepers,
     essential: JoinSet<&'static str>,
     writer_ended: Option<oneshot::Receiver<()>>,
     addresses: Vec<SocketAddr>,
@@ -182,6 +184,7 @@ impl Daemon {
                 // The new office has its own connections; no call should pay for opening them.
                 housekeeping::use_lines(&self.flow);
                 self.feeds.begin(&self.flow, schedules);
+                self.owners.begin(&self.flow);
                 self.flow.board.clear("configuration");
                 info!("the new configuration is in use");
             }

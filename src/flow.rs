@@ -7,10 +7,12 @@
 //! Architecture Invariant: no JSON, no table name, no HTTP status here; those belong to the instruments.
 
 pub mod answer;
+mod candidates;
 pub mod deliver;
 mod guard;
 pub mod lookup;
 pub mod office;
+pub mod owners;
 mod profile;
 pub mod report;
 pub mod show;

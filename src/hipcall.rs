@@ -4,6 +4,8 @@ mod client;
 mod error;
 mod names;
 mod quota;
+mod users;
 
 pub use client::{Client, Connector, REQUEST_TIME, Trust, TrustError};
 pub use error::{SendError, Verdict};
+pub use users::{User, UsersError};

@@ -49,10 +49,21 @@ pub struct AccountStatus {
     pub expired: u64,
     pub parked: u64,
     pub skipped: BTreeMap<Skip, u64>,
+    /// Only where a source names the owners of its contacts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersStatus>,
+}
+
+/// The account's Hipcall users, for the row with a contact's owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsersStatus {
+    pub known: usize,
+    pub read: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SourceStatus {
+    pub records: Records,
     pub last_try: Option<Timestamp>,
     pub last_good: Option<Timestamp>,
     pub last_error: Option<String>,
@@ -62,6 +73,15 @@ pub struct SourceStatus {
     pub rows: u64,
     pub load_seconds: f64,
     pub rejects: Option<Rejects>,
+}
+
+/// What the records of a source are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Records {
+    #[default]
+    Contacts,
+    Balances,
 }
 
 /// Something that a person should know, until it is over.
@@ -124,7 +144,7 @@ impl Board {
     pub fn set_parts<'a>(
         &self,
         accounts: impl Iterator<Item = (&'a str, &'a str)>,
-        sources: impl Iterator<Item = &'a str>,
+        sources: impl Iterator<Item = (&'a str, Records)>,
     ) {
         let mut status = self.lock();
         // What is gone has no alarms; what is left raises its own again.
@@ -144,7 +164,10 @@ impl Board {
             .collect();
         let mut old = std::mem::take(&mut status.sources);
         status.sources = sources
-            .map(|name| (name.to_owned(), old.remove(name).unwrap_or_default()))
+            .map(|(name, records)| {
+                let kept = old.remove(name).unwrap_or_default();
+                (name.to_owned(), SourceStatus { records, ..kept })
+            })
             .collect();
     }
 
@@ -224,7 +247,10 @@ mod tests {
 
     fn board() -> Board {
         let board = Board::default();
-        board.set_parts([("istanbul", "https://a")].into_iter(), ["crm"].into_iter());
+        board.set_parts(
+            [("istanbul", "https://a")].into_iter(),
+            [("crm", Records::Contacts)].into_iter(),
+        );
         board
     }
 

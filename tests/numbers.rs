@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use ringcard::domain::dialling::{Dialling, Prefix};
 use ringcard::domain::phone::{PhoneNumber, Region};
 
 const ORACLE: &str = include_str!("data/numbers-oracle.tsv");
@@ -76,4 +77,93 @@ fn every_kind_of_disagreement_has_its_reason() {
         .collect();
     let kinds: BTreeSet<&str> = lines(DISAGREEMENTS).map(|l| l[0]).collect();
     assert_eq!(kinds, reasons);
+}
+
+/// A cell that made the library panic would stop every load of its source.
+#[test]
+fn no_text_whatever_makes_reading_panic() {
+    const PIECES: &[&str] = &[
+        "0",
+        "1",
+        "2",
+        "4",
+        "5",
+        "7",
+        "8",
+        "9",
+        "00",
+        "90",
+        "444",
+        "+",
+        "＋",
+        "++",
+        " ",
+        "\u{a0}",
+        "\u{2009}",
+        "(",
+        ")",
+        "-",
+        "–",
+        "/",
+        ",",
+        ";",
+        ".",
+        "x",
+        "ext.",
+        ";ext=",
+        ";isub=",
+        "tel:",
+        ";phone-context=",
+        "phone-context",
+        "=",
+        "dahili",
+        "a",
+        "ş",
+        "İ",
+        "ı",
+        "٣",
+        "５",
+        "०",
+        "#",
+        "*",
+        "~",
+        "w",
+        "p",
+        "\u{202e}",
+        "\u{0}",
+        "\u{ad}",
+        "\n",
+        "💡",
+        "E+11",
+        ".0",
+        "123456789",
+    ];
+    let regions = [
+        "TR", "GB", "US", "DE", "IT", "AR", "BR", "MX", "FR", "RU", "AE", "AZ", "none",
+    ];
+    let mut random = fastrand::Rng::with_seed(20_260_901);
+    for _ in 0..25_000 {
+        let pieces = 1 + random.usize(..14);
+        let text: String = (0..pieces)
+            .filter_map(|_| random.choice(PIECES))
+            .copied()
+            .collect();
+        let region = regions[random.usize(..regions.len())];
+        let place = Dialling {
+            region: Region::parse(region),
+            area_code: Prefix::parse("212").filter(|_| random.bool()),
+            trunk_prefix: Prefix::parse("9").filter(|_| random.bool()),
+            international_prefixes: Vec::new(),
+        };
+        let read = std::panic::catch_unwind(|| place.read(&text));
+        let read = read.unwrap_or_else(|_| panic!("{text:?} in {region}"));
+        if let Ok(reading) = read {
+            let number = reading.number.map(|n| n.e164());
+            assert!(number.is_some() || reading.loose.is_some(), "{text:?}");
+            assert!(
+                number.is_none_or(|n| (6..=16).contains(&n.len())),
+                "{text:?}"
+            );
+        }
+    }
 }

@@ -87,6 +87,7 @@ fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
         source: source.open().into(),
         shelf: shelf.into(),
         join: source.join(),
+        join_to: source.join_to.clone(),
     };
     let order = Order {
         dry_run: true,

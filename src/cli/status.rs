@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::Failure;
 use super::terminal::{ago, say, say_json, span, table};
 use crate::config::Config;
-use crate::status::{AccountStatus, SourceStatus, Status};
+use crate::status::{AccountStatus, Records, SourceStatus, Status};
 use crate::system::control::{Request, ask};
 
 pub(super) async fn status(path: &Path, json: bool) -> Result<ExitCode, Failure> {
@@ -72,6 +72,11 @@ fn accounts(status: &Status) -> String {
         "SKIPPED",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
+    // A column that only some configurations have something to say in.
+    let with_users = status.accounts.values().any(|a| a.users.is_some());
+    if with_users {
+        rows[0].push("USERS".into());
+    }
     for (name, account) in &status.accounts {
         let card = match account.last_card_ms {
             Some(ms) => format!("{}, {ms:.0} ms", ago(account.last_card)),
@@ -86,8 +91,19 @@ fn accounts(status: &Status) -> String {
             account.parked.to_string(),
             skipped(account),
         ]);
+        if let (true, Some(row)) = (with_users, rows.last_mut()) {
+            row.push(users(account));
+        }
     }
     table(&rows)
+}
+
+fn users(account: &AccountStatus) -> String {
+    match account.users {
+        Some(users) if users.read.is_some() => format!("{}, {}", users.known, ago(users.read)),
+        Some(_) => "not read yet".into(),
+        None => "-".into(),
+    }
 }
 
 fn skipped(account: &AccountStatus) -> String {
@@ -106,7 +122,7 @@ fn sources(status: &Status) -> String {
     let head = [
         "SOURCE",
         "LAST GOOD SYNC",
-        "CONTACTS",
+        "RECORDS",
         "NUMBERS",
         "ROWS REJECTED",
     ];
@@ -115,8 +131,14 @@ fn sources(status: &Status) -> String {
         rows.push(vec![
             name.clone(),
             ago(source.last_good),
-            source.contacts.to_string(),
-            source.numbers.to_string(),
+            match source.records {
+                Records::Contacts => format!("{} contacts", source.contacts),
+                Records::Balances => format!("{} balances", source.contacts),
+            },
+            match source.records {
+                Records::Contacts => source.numbers.to_string(),
+                Records::Balances => "-".into(),
+            },
             rejected(source),
         ]);
     }
@@ -149,4 +171,36 @@ fn alarms(status: &Status) -> String {
         )
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::UsersStatus;
+
+    #[test]
+    fn users_are_told_of_only_where_owners_are_used() {
+        let mut status = Status::default();
+        status
+            .accounts
+            .insert("izmir".into(), AccountStatus::default());
+        assert!(!accounts(&status).contains("USERS"));
+        let read = Some(jiff::Timestamp::now());
+        for (users, expected) in [
+            (UsersStatus { known: 12, read }, "12, just now"),
+            (UsersStatus::default(), "not read yet"),
+        ] {
+            let users = Some(users);
+            let with = AccountStatus {
+                users,
+                ..AccountStatus::default()
+            };
+            status.accounts.insert("istanbul".into(), with);
+            let shown = accounts(&status);
+            let lines: Vec<&str> = shown.lines().collect();
+            assert!(lines[0].ends_with("USERS"), "{shown}");
+            assert!(lines[1].ends_with(expected), "{shown}");
+            assert!(lines[2].ends_with("  -"), "{shown}");
+        }
+    }
 }

@@ -95,6 +95,8 @@ fn told(explanation: &Explanation) -> String {
         let age = ago(Some(v.as_of));
         line(&v.value, &format!("{}, written {age}", v.source))
     }));
+    let owner = explanation.owner.iter();
+    lines.extend(owner.map(|missing| line("owner", missing)));
     lines.extend(card_lines(explanation));
     lines.join("\n")
 }

@@ -20,7 +20,9 @@ pub(super) fn read(
     sources: &[SourceConfig],
 ) -> MatchingConfig {
     let mut config = root.section("matching").map(matching).unwrap_or_default();
-    let home = accounts.iter().map(|account| account.region.country_code());
+    let home = accounts
+        .iter()
+        .map(|account| u64::from(account.region.country_code()));
     config.ladder.home = home.collect();
     if let Some(section) = root.section("merge") {
         config.priority = priority(&section, sources);
@@ -86,14 +88,113 @@ fn priority(section: &Section<'_>, sources: &[SourceConfig]) -> Priority {
         if !values.contains(&value.as_str()) {
             let what = format!("no such value; here there can be: {}", values.join(", "));
             section.wrong_at(&value, what);
-        } else if let Some(stranger) = order
-            .iter()
-            .find(|name| sources.iter().all(|s| s.name() != name.as_str()))
-        {
-            section.wrong_at(&value, format!("there is no source {stranger}"));
+        } else if let Some(wrong) = order.iter().find_map(|name| useless(name, &value, sources)) {
+            section.wrong_at(&value, wrong);
         } else {
             priority.0.insert(value, order);
         }
     }
     priority
+}
+
+/// Why it makes no sense to name this source for the value.
+fn useless(name: &str, value: &str, sources: &[SourceConfig]) -> Option<String> {
+    let Some(source) = sources.iter().find(|s| s.name() == name) else {
+        return Some(format!("there is no source {name}"));
+    };
+    let mapping = &source.csv.mapping;
+    let gives = match value {
+        "balance" => mapping.balance.is_some(),
+        "owner" => mapping.owner.is_some(),
+        "vip" => mapping.vip.is_some(),
+        "warning" => mapping.warning.is_some(),
+        "overdue" => mapping.overdue.is_some(),
+        field => mapping.fields.contains_key(field),
+    };
+    (!gives).then(|| format!("source {name} has no column for {value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::Config;
+    use super::*;
+
+    /// The problems of a whole configuration with two sources and `text` at its end.
+    fn read(text: &str) -> Result<MatchingConfig, Vec<String>> {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["token", "secrets"] {
+            use std::os::unix::fs::PermissionsExt;
+            let path = directory.path().join(name);
+            std::fs::write(&path, "0123456789abcdef0123").unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        }
+        let all = include_str!("../../tests/data/two-sources.toml").to_owned() + text;
+        let config = Config::parse(&all, Path::new(directory.path()));
+        let told = |p: &super::super::Problem| format!("{}: {}", p.subject, p.what);
+        config
+            .map(|config| config.matching)
+            .map_err(|problems| problems.0.iter().map(told).collect())
+    }
+
+    #[test]
+    fn without_a_word_every_rung_is_climbed_and_a_shared_number_is_a_list() {
+        let mut config = read("").unwrap();
+        assert_eq!(std::mem::take(&mut config.ladder.home), [90]);
+        assert_eq!(config, MatchingConfig::default());
+        assert_eq!(MatchingConfig::default().ladder.rungs, Rung::ALL);
+        assert_eq!(MatchingConfig::default().sharing, Sharing::List);
+    }
+
+    #[test]
+    fn rungs_are_climbed_in_their_own_order() {
+        let text = "[matching]\nrungs = [\"tail\", \"exact\"]\ntail-digits = 12\n\
+            head-office-digits = 1\nshared = \"none\"\n";
+        let config = read(text).unwrap();
+        assert_eq!(config.ladder.rungs, [Rung::Exact, Rung::Tail]);
+        assert_eq!(
+            (config.ladder.tail_digits, config.ladder.head_office_digits),
+            (12, 1)
+        );
+        assert_eq!(config.sharing, Sharing::None);
+    }
+
+    #[test]
+    fn each_value_has_its_sources_in_order() {
+        let text = "[merge]\nbalance = [\"erp\"]\nvip = [\"erp\", \"crm\"]\nlimit = \"erp\"\n";
+        let priority = read(text).unwrap().priority;
+        assert_eq!(priority.0["balance"], ["erp"]);
+        assert_eq!(priority.0["vip"], ["erp", "crm"]);
+        assert_eq!(priority.0["limit"], ["erp"]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_what_is_allowed() {
+        let text = "[matching]\nrungs = [\"national\"]\ntail-digits = 7\n\
+            head-office-digits = \"3\"\nshared = \"all\"\nrung = 1\n\
+            [merge]\nbalance = []\ncolour = \"erp\"\nvip = \"mis\"\nowner = [\"erp\", 1]\n\
+            overdue = [\"erp\"]\n";
+        let told = read(text).unwrap_err();
+        for expected in [
+            "matching.rungs = [\"national\"]: must have \"exact\"",
+            "matching.tail-digits = 7: must be a whole number from 8 to 12",
+            "matching.head-office-digits = \"3\": must be a whole number from 1 to 4",
+            "matching.shared = \"all\": must be \"list\"",
+            "matching.rung: no such key",
+            "merge.balance = []: must be a text in quotes, or a list of such",
+            "merge.colour = \"erp\": no such value; here there can be: balance, owner",
+            "merge.vip = \"mis\": there is no source mis",
+            "merge.overdue = [\"erp\"]: source erp has no column for overdue",
+            "merge.owner = [\"erp\", 1]: must be a text in quotes, or a list of such",
+        ] {
+            assert!(
+                told.iter().any(|t| t.starts_with(expected)),
+                "{expected}: {told:#?}"
+            );
+        }
+        assert_eq!(told.len(), 10, "{told:#?}");
+        let told = read("[matching]\nrungs = [\"exact\", \"fuzzy\"]\n").unwrap_err();
+        assert!(told[0].contains("must be of \"exact\""), "{told:#?}");
+    }
 }

@@ -25,6 +25,8 @@ const SOURCES: usize = 16;
 pub struct SourceConfig {
     pub csv: CsvSettings,
     pub schedule: Schedule,
+    /// Of balances: the sources of contacts that they belong to.
+    pub join_to: Vec<String>,
 }
 
 impl SourceConfig {
@@ -63,6 +65,11 @@ pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConf
             section.wrong::<()>("name", "another source has this name");
         }
         sources.push(source);
+    }
+    let contacts = sources.iter().filter(|s| s.csv.kind == Kind::Contacts);
+    let contacts: Vec<String> = contacts.map(|s| s.name().to_owned()).collect();
+    for source in &mut sources {
+        source.join_to = contacts.clone();
     }
     // With one of them unread it would only be a guess what they have.
     if sources.len() == sections.len() {
@@ -128,6 +135,7 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     let (kind, mapping) = columns?;
     Some(SourceConfig {
         schedule: schedule?,
+        join_to: Vec::new(),
         csv: CsvSettings {
             name: name?,
             location: location?,

@@ -44,6 +44,8 @@ pub struct Explanation {
     pub as_of: Option<Timestamp>,
     /// Where the values come from that another source gave.
     pub values: Vec<ValueShown>,
+    /// Why the one who looks after the contact is not on the card.
+    pub owner: Option<String>,
     pub card: Option<Card>,
     /// Why there is no card.
     pub reason: Option<String>,
@@ -103,6 +105,9 @@ pub(super) fn explain(
     explanation.digits = caller.loose.map(|l| l.digits().to_string());
     let search = flow.find(office, &caller);
     explanation.tell(&search);
+    let contact = search.outcome.as_ref().ok().map(|f| &f.profile.contact);
+    let missing = contact.and_then(|c| account.owner_missing(c));
+    explanation.owner = missing.map(str::to_owned);
     match card(office, &account, &call, &caller, search.outcome) {
         Ok(card) => explanation.card = Some(card),
         Err(skip) => explanation.reason = Some(skip.reason().to_owned()),

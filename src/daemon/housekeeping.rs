@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
 use crate::flow::office::{Account, Flow};
-use crate::status::Board;
+use crate::status::{Board, Records};
 use crate::system::{chain, notify};
 use crate::webhook::Identity;
 
@@ -65,7 +65,9 @@ async fn is_alive(flow: &Flow) -> bool {
 
 fn line(flow: &Flow) -> String {
     let status = flow.board.show(flow.outbox.counts());
-    let contacts: u64 = status.sources.values().map(|s| u64::from(s.contacts)).sum();
+    let sources = status.sources.values();
+    let sources = sources.filter(|s| s.records == Records::Contacts);
+    let contacts: u64 = sources.map(|s| u64::from(s.contacts)).sum();
     let cards: u64 = status.accounts.values().map(|a| a.delivered).sum();
     let alarm = status
         .alarms

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::{Daemon, Fixed, commands, feeds::Feeds, housekeeping, resume};
+use super::{Daemon, Fixed, commands, feeds::Feeds, housekeeping, owners::Keepers, resume};
 use crate::config::Config;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::flow::office::{Flow, Office, OfficeError};
@@ -106,6 +106,7 @@ impl Daemon {
             gate,
             identity,
             feeds,
+            owners: Keepers::default(),
             essential,
             writer_ended: Some(writer_ended),
             addresses,
@@ -126,6 +127,7 @@ impl Daemon {
         });
         resume(&self.flow);
         self.feeds.begin(&self.flow, schedules);
+        self.owners.begin(&self.flow);
         let (flow, identity) = (self.flow.clone(), self.identity.clone());
         self.essential.spawn(async move {
             housekeeping::run(flow, identity).await;
@@ -213,7 +215,11 @@ pub(super) fn announce(board: &Board, office: &Office) {
         .accounts
         .values()
         .map(|a| (&*a.config.name, &*a.config.node));
-    board.set_parts(accounts, office.feeds.iter().map(|f| f.source.name()));
+    let sources = office.feeds.iter();
+    board.set_parts(accounts, sources.map(|f| (f.source.name(), f.records())));
+    for (name, account) in &office.accounts {
+        board.account(name, |a| a.users = account.users_status());
+    }
     for feed in &office.feeds {
         if let Some(replica) = feed.shelf.current() {
             let name = feed.source.name();

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contact::Contact;
+use super::phone::PhoneNumber;
 
 /// Longest id that is compared, in bytes.
 pub const ID_BYTES: usize = 128;
@@ -51,23 +52,50 @@ impl JoinBy {
     pub fn ids_of(self, contact: &Contact) -> Vec<String> {
         let ids = &contact.ids;
         let one = match self {
-            JoinBy::Key => contact.key.as_deref().and_then(code),
+            JoinBy::Key => contact.key.as_deref().and_then(record_id),
             JoinBy::CustomerCode => ids.customer_code.clone(),
             JoinBy::TaxNumber => ids.tax_number.clone(),
             JoinBy::Email => ids.email.clone(),
-            JoinBy::Number => return contact.numbers.iter().map(|n| n.e164()).collect(),
+            JoinBy::Number => return certain_numbers(contact),
         };
         one.into_iter().collect()
     }
 }
 
-/// Customer codes and record ids: `120.01 ` is `120.01`; capitals don't tell customers apart.
-pub fn code(text: &str) -> Option<String> {
-    // A dash says that there is no code.
-    text.contains(char::is_alphanumeric)
-        .then(|| text.trim().to_lowercase())
-        .and_then(kept)
+/// A number that is only what its digits would be at home is no id.
+fn certain_numbers(contact: &Contact) -> Vec<String> {
+    let is_guess = |n: &PhoneNumber| contact.loose.iter().any(|l| l.digits() == n.split().1);
+    let certain = contact.numbers.iter().filter(|n| !is_guess(n));
+    certain.map(|n| n.e164()).collect()
 }
+
+/// A record's own id, as the system that gave it writes it: Salesforce tells `aB` from `Ab`.
+pub fn record_id(text: &str) -> Option<String> {
+    kept(text.trim().to_owned()).filter(|id| !is_filler(id))
+}
+
+/// Customer codes, which people type too: ` C-120.01` is `c-120.01`.
+pub fn code(text: &str) -> Option<String> {
+    record_id(&text.to_lowercase())
+}
+
+/// What stands where there is no id: a dash, zeros, a word. It is nobody's, however many records have it.
+fn is_filler(id: &str) -> bool {
+    let mut letters = id.chars().filter(|c| c.is_alphanumeric());
+    letters.all(|c| c == '0') || NO_ID.iter().any(|word| word.eq_ignore_ascii_case(id))
+}
+
+const NO_ID: &[&str] = &[
+    "yok",
+    "none",
+    "null",
+    "nil",
+    "n/a",
+    "na",
+    "nan",
+    "unknown",
+    "bilinmiyor",
+];
 
 /// Tax and VAT numbers are printed in groups: `TR 123 456 78 90` is `tr1234567890`. One digit over and over
 /// is what accountants enter for who has none (11111111111 by Turkish law), so it is nobody's.

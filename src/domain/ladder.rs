@@ -4,7 +4,7 @@
 //! exact        the same E.164 number
 //! national     the same national number, where one side does not say its country
 //! tail         one side has digits too many in front, and does not say its country
-//! head-office  an unknown extension of a company's own block of numbers
+//! head-office  an unknown extension in a company's own block of numbers
 //! ```
 //! Each rung is two things: the questions to ask a copy, which may find too much, and `means`, which alone
 //! decides whether a contact that was found is one that the rung means. So the index may be as coarse as it
@@ -23,15 +23,12 @@ use super::phone::{LineKind, PhoneNumber};
 /// most of the world.
 pub const TAIL_DIGITS: std::ops::RangeInclusive<u32> = 8..=12;
 /// Most digits that a company's extensions may have.
-pub const HEAD_OFFICE_DIGITS: std::ops::RangeInclusive<u32> = 1..=5;
-/// Zeros from which the number of a record without a person is taken for a switchboard: one in a hundred
-/// numbers has two by chance.
+pub const HEAD_OFFICE_DIGITS: std::ops::RangeInclusive<u32> = 1..=4;
+/// A record without a person has its switchboard at a number that ends so, and a block of this size: one in a
+/// hundred numbers does by chance. Larger blocks, and other numbers, must be marked.
 const SWITCHBOARD_ZEROS: u32 = 2;
 /// Fewest digits of a block, country code included: with fewer it would be a town's.
 const STEM_DIGITS: u32 = 6;
-
-/// ITU-T E.164: no number is longer.
-const E164_DIGITS: u32 = 15;
 
 /// How a number was found. The surer rung wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,7 +75,7 @@ pub struct Ladder {
     pub rungs: Vec<Rung>,
     pub tail_digits: u32,
     pub head_office_digits: u32,
-    /// The country codes of the office: what says no country is more likely from there than from elsewhere.
+    /// The country codes of the office's accounts: what says no country is more likely from there.
     pub home: Vec<u64>,
 }
 
@@ -94,7 +91,7 @@ impl Default for Ladder {
 }
 
 /// What to ask a copy for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
     /// The contacts with this number.
     Having(PhoneNumber),
@@ -102,6 +99,9 @@ pub enum Question {
     Ending(u64),
     /// The switchboards of the block of numbers that begins with these digits.
     Block(u64),
+    /// Those with any number that begins with the block's digits and has so many more, with its country or
+    /// without.
+    Within { stem: u64, more: u32 },
 }
 
 impl Ladder {
@@ -109,7 +109,7 @@ impl Ladder {
         match (rung, caller.number, caller.loose) {
             (Rung::Exact, number, _) => number.map(Question::Having).into_iter().collect(),
             (Rung::National, _, Some(loose)) => vec![Question::Ending(loose.digits())],
-            (Rung::National, Some(number), None) if is_subscriber(caller.kind) => {
+            (Rung::National, Some(number), None) if is_national(number, caller.kind) => {
                 vec![Question::Ending(number.split().1)]
             }
             (Rung::Tail, _, Some(loose)) => {
@@ -133,27 +133,52 @@ impl Ladder {
             (Rung::Exact, Some(number), _) => contact.numbers.contains(&number),
             (Rung::National, _, Some(loose)) => {
                 let same =
-                    |n: &PhoneNumber| n.split().1 == loose.digits() && is_subscriber(n.kind());
+                    |n: &PhoneNumber| n.split().1 == loose.digits() && is_national(*n, n.kind());
                 contact.loose.contains(&loose) || contact.numbers.iter().any(same)
             }
-            (Rung::National, Some(number), None) if is_subscriber(caller.kind) => {
-                let (country, national) = number.split();
-                let is_stranger = !self.home.contains(&country);
-                contact.loose.iter().any(|l| l.digits() == national)
-                    && !(is_stranger && self.is_at_home(national))
+            (Rung::National, Some(number), None) if is_national(number, caller.kind) => {
+                let (code, national) = number.split();
+                let same = |l: &LooseNumber| l.digits() == national;
+                contact.loose.iter().any(same) && !self.is_rather_at_home(code, national)
             }
             (Rung::Tail, _, Some(loose)) => contact
                 .numbers
                 .iter()
-                .any(|n| self.is_longer(loose, *n) && self.has_tail(*n, n.kind())),
+                .any(|number| is_longer(loose, *number) && self.has_tail(*number, number.kind())),
             (Rung::Tail, Some(number), None) if self.has_tail(number, caller.kind) => {
-                contact.loose.iter().any(|l| self.is_longer(*l, number))
+                contact.loose.iter().any(|loose| is_longer(*loose, number))
             }
             (Rung::HeadOffice, Some(number), None) if has_extensions(caller.kind) => {
-                blocks(contact).any(|block| self.is_extension(number, block))
+                self.extensions(number, contact).next().is_some()
             }
             _ => false,
         }
+    }
+
+    /// Who else must be known to be of the company before an extension is taken for its own: everybody with a
+    /// number in the block that the caller is in.
+    pub fn neighbours(&self, caller: &Reading, switchboard: &Contact) -> Vec<Question> {
+        let number = caller.number.into_iter();
+        let blocks = number.flat_map(|number| self.extensions(number, switchboard));
+        let within = |block: Block| {
+            let wider = block.proof.saturating_sub(block.dropped);
+            let stem = block.stem / power(wider);
+            let lengths = 0..=self.head_office_digits.max(block.dropped) + wider;
+            lengths.map(move |more| Question::Within { stem, more })
+        };
+        blocks.flat_map(within).collect()
+    }
+
+    /// The contact's blocks that the number is in.
+    fn extensions(&self, number: PhoneNumber, contact: &Contact) -> impl Iterator<Item = Block> {
+        blocks(contact).filter(move |block| self.is_extension(number, *block))
+    }
+
+    /// Whether a call from abroad has the digits of a number that is in service here: whoever wrote them down
+    /// without a country meant that one.
+    fn is_rather_at_home(&self, code: u64, national: u64) -> bool {
+        let here = |home: &u64| LooseNumber::new(national, 0)?.within(*home);
+        !self.home.contains(&code) && self.home.iter().any(|home| here(home).is_some())
     }
 
     /// What could be a whole national number, of those that the digits end with.
@@ -167,29 +192,7 @@ impl Ladder {
     }
 
     fn has_tail(&self, number: PhoneNumber, kind: LineKind) -> bool {
-        is_subscriber(kind) && length(number.split().1) >= self.tail_digits
-    }
-
-    /// Whether the digits are those of the number with something in front, and are not themselves a number of
-    /// another country. What is in front must end where such a number begins: with its country, or with the
-    /// zero of a call within it, as in `8 0532`. A number with a digit too many has the end of somebody else's,
-    /// but hardly that.
-    fn is_longer(&self, loose: LooseNumber, number: PhoneNumber) -> bool {
-        let (country, national) = number.split();
-        let size = power(length(national));
-        let front = loose.digits() / size;
-        let begins = front % power(length(country)) == country
-            || (front.is_multiple_of(10) && self.home.contains(&country));
-        front > 0
-            && begins
-            && loose.digits() % size == national
-            && loose.elsewhere().is_none_or(|there| there == number)
-    }
-
-    /// Whether the digits are a number in service in a country of the office.
-    fn is_at_home(&self, national: u64) -> bool {
-        let here = |code: &u64| LooseNumber::new(national)?.within(*code);
-        self.home.iter().any(|code| here(code).is_some())
+        is_national(number, kind) && length(number.split().1) >= self.tail_digits
     }
 
     fn is_extension(&self, number: PhoneNumber, block: Block) -> bool {
@@ -200,13 +203,36 @@ impl Ladder {
     }
 }
 
-/// A number that one subscriber has; behind a service number stand many.
-fn is_subscriber(kind: LineKind) -> bool {
-    has_extensions(kind) || kind == LineKind::Personal
+/// Whether the number can be known by its national digits: one subscriber has it, no zero of it is lost
+/// without the country, and it is no short one.
+fn is_national(number: PhoneNumber, kind: LineKind) -> bool {
+    let subscriber = has_extensions(kind) || kind == LineKind::Personal;
+    let whole = LooseNumber::new(number.split().1, 0).is_some();
+    subscriber && whole && !number.has_leading_zero()
 }
 
 fn has_extensions(kind: LineKind) -> bool {
     matches!(kind, LineKind::Geographic | LineKind::Either)
+}
+
+/// Whether the digits are those of the number with something in front that ends where a number may begin: with
+/// a zero, as in `8 0532`, or with the number's country. A number with a digit too many has the end of somebody
+/// else's, but hardly that. Digits written among numbers of one country are of no other, and those that are a
+/// number of another country as they stand are of none but that.
+fn is_longer(loose: LooseNumber, number: PhoneNumber) -> bool {
+    let (code, national) = number.split();
+    let size = power(length(national));
+    let front = loose.digits() / size;
+    let may_begin = match loose.home() {
+        0 => front == code,
+        home if home == code => {
+            front > 0 && (front.is_multiple_of(10) || front % power(length(code)) == code)
+        }
+        _ => false,
+    };
+    may_begin
+        && loose.digits() % size == national
+        && loose.elsewhere().is_none_or(|there| there == number)
 }
 
 /// Part of a company's numbers: all that begin with `stem` are its own.
@@ -217,51 +243,36 @@ pub struct Block {
     pub switchboard: u64,
     /// How many zeros at its end give way to an extension; with none, extensions are put behind it.
     pub dropped: u32,
-    /// How many of them must be the company's for it to have a switchboard at all.
+    /// How many zeros must be the company's for the number to be a switchboard at all.
     proof: u32,
-}
-
-impl Block {
-    /// The numbers that are the company's if it has this block, of any length that an extension may give them.
-    /// With a stranger's among them it has not.
-    pub fn claims(self) -> impl Iterator<Item = std::ops::Range<u64>> {
-        let wider = self.proof.saturating_sub(self.dropped);
-        let stem = self.stem / power(wider);
-        let longest = E164_DIGITS.saturating_sub(length(stem));
-        (0..=longest.min(*HEAD_OFFICE_DIGITS.end() + wider)).map(move |more| {
-            let size = power(more);
-            stem * size..(stem + 1) * size
-        })
-    }
 }
 
 /// The blocks behind a contact's switchboards: those it is marked with, and any number of a company's
 /// record that ends as switchboards do.
 pub fn blocks(contact: &Contact) -> impl Iterator<Item = Block> {
-    let nobody = contact.company.is_some() && contact.name.is_none();
+    let nobody = contact.name.is_none();
     let looks = move |n: &&PhoneNumber| {
         nobody && zeros(n.digits()) >= SWITCHBOARD_ZEROS && n.kind() == LineKind::Geographic
     };
-    let marked = contact.switchboards.iter().map(|n| (n, 0));
+    let most = *HEAD_OFFICE_DIGITS.end();
+    let marked = contact.switchboards.iter().map(move |n| (*n, most, 0));
     let found = contact.numbers.iter().filter(looks);
     let found = found.filter(|n| !contact.switchboards.contains(n));
-    let found = found.map(|n| (n, SWITCHBOARD_ZEROS));
+    let found = found.map(|n| (*n, SWITCHBOARD_ZEROS, SWITCHBOARD_ZEROS));
     let has_company = contact.company.is_some();
-    marked
-        .chain(found)
-        .filter(move |_| has_company)
-        .flat_map(|(number, proof)| {
-            let digits = number.digits();
-            let zeros = zeros(digits).min(*HEAD_OFFICE_DIGITS.end());
-            (zeros.min(1)..=zeros)
-                .map(move |dropped| Block {
-                    stem: digits / power(dropped),
-                    switchboard: digits,
-                    dropped,
-                    proof,
-                })
-                .filter(|block| length(block.stem) >= STEM_DIGITS)
-        })
+    let numbers = marked.chain(found).filter(move |_| has_company);
+    numbers.flat_map(|(number, most, proof)| {
+        let digits = number.digits();
+        let zeros = zeros(digits).min(most);
+        (zeros.min(1)..=zeros)
+            .map(move |dropped| Block {
+                stem: digits / power(dropped),
+                switchboard: digits,
+                dropped,
+                proof,
+            })
+            .filter(|block| length(block.stem) >= STEM_DIGITS)
+    })
 }
 
 fn zeros(mut digits: u64) -> u32 {

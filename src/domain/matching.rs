@@ -186,7 +186,8 @@ fn with_company(candidates: &[Candidate]) -> impl Iterator<Item = &Candidate> {
     candidates.iter().filter(|c| c.contact.company.is_some())
 }
 
-/// A company's name as it is compared: without regard to capitals, blanks and full stops.
+/// A company's name as it is compared: without regard to capitals, blanks and full stops. What people write
+/// where there is no company is none.
 pub fn company_id(contact: &Contact) -> Option<String> {
     let lower = contact
         .company
@@ -194,10 +195,32 @@ pub fn company_id(contact: &Contact) -> Option<String> {
         .chars()
         .flat_map(char::to_lowercase);
     // The lower case of `İ` is an `i` and a combining dot; of `I`, in Turkish, an `ı`.
-    let folded = lower.filter(|c| c.is_alphanumeric());
+    let folded = lower.filter(|c| !c.is_whitespace() && !matches!(c, '.' | ',' | '\u{307}'));
     let folded: String = folded.map(|c| if c == 'ı' { 'i' } else { c }).collect();
-    (!folded.is_empty()).then_some(folded)
+    let is_some = folded.contains(char::is_alphanumeric) && !NO_COMPANY.contains(&folded.as_str());
+    is_some.then_some(folded)
 }
+
+/// Folded.
+const NO_COMPANY: &[&str] = &[
+    "bireysel",
+    "şahis",
+    "sahis",
+    "şahsi",
+    "özel",
+    "yok",
+    "none",
+    "null",
+    "n/a",
+    "private",
+    "privat",
+    "privatperson",
+    "particulier",
+    "individual",
+    "person",
+    "self",
+    "test",
+];
 
 /// Up to three names, and how many more there are.
 fn listed(candidates: &[Candidate]) -> Contact {

@@ -98,10 +98,13 @@ impl PhoneNumber {
 
     /// The country code's digits and those after it. A leading zero of the latter, as Italy has, is lost.
     pub fn split(self) -> (u64, u64) {
-        let digits = self.0.to_string();
-        let (code, national) = digits.split_at(country_digits(&digits).min(digits.len()));
-        let value = |digits: &str| digits.parse().unwrap_or(0);
-        (value(code), value(national))
+        split(self.0)
+    }
+
+    /// Whether the digits after the country code begin with a zero that is part of them, as in Italy.
+    pub fn has_leading_zero(self) -> bool {
+        let (code, national) = self.split();
+        format!("{code}{national}").len() < self.0.to_string().len()
     }
 
     /// What the numbering plan says of its range.
@@ -109,6 +112,14 @@ impl PhoneNumber {
         let parsed = PHONE_NUMBER_UTIL.parse(self.e164(), None::<KnownRegion>);
         parsed.map_or(LineKind::Unknown, |parsed| kind(&parsed))
     }
+}
+
+/// The country code and the rest of digits that begin with one.
+pub fn split(digits: u64) -> (u64, u64) {
+    let digits = digits.to_string();
+    let (code, national) = digits.split_at(country_digits(&digits).min(digits.len()));
+    let value = |digits: &str| digits.parse().unwrap_or(0);
+    (value(code), value(national))
 }
 
 /// Country codes are prefix-free (ITU-T E.164): zones 1 and 7 have one digit, these have two, all others three.
@@ -339,10 +350,12 @@ impl Region {
             .get_country_code_for_region(region)
             .map(|_| Region(region))
     }
+}
 
-    pub fn country_code(self) -> u64 {
+impl Region {
+    pub fn country_code(self) -> u16 {
         let code = PHONE_NUMBER_UTIL.get_country_code_for_region(self.0);
-        code.and_then(|code| u64::try_from(code).ok()).unwrap_or(0)
+        code.and_then(|code| code.try_into().ok()).unwrap_or(0)
     }
 }
 

@@ -18,7 +18,7 @@ impl Schedule {
     /// sync; `dice` is a random number of 0 to 1.
     pub fn wait(&self, now: &Zoned, dice: f64) -> Duration {
         match self {
-            Schedule::Every(period) => period.mul_f64(1.0 + JITTER * (2.0 * dice - 1.0)),
+            Schedule::Every(period) => spread(*period, dice),
             Schedule::Cron(crontab) => crontab
                 .find_next(now.timestamp())
                 .ok()
@@ -42,6 +42,11 @@ impl Schedule {
                     .to_owned()
             })
     }
+}
+
+/// A tenth sooner or later; `dice` is a random number of 0 to 1.
+pub fn spread(period: Duration, dice: f64) -> Duration {
+    period.mul_f64(1.0 + JITTER * (2.0 * dice - 1.0))
 }
 
 #[cfg(test)]

@@ -3,16 +3,12 @@
 //! A surer rung of any source goes before a less sure one of the most trusted. On the exact rung the first
 //! source that knows the number decides; on the others all are asked, for what is found has to be the only one.
 
-use tracing::error;
-
-use super::office::{Feed, Flow, Office};
+use super::office::{Flow, Office};
 use crate::domain::call::Skip;
-use crate::domain::contact::{Origin, Profile};
+use crate::domain::contact::Profile;
 use crate::domain::dialling::Reading;
 use crate::domain::ladder::Rung;
-use crate::domain::matching::{CANDIDATES, Candidate, choose};
-use crate::store::replica::{Replica, ReplicaError};
-use crate::system::chain;
+use crate::domain::matching::{Candidate, choose};
 use crate::tasks::Tasks;
 
 /// Whom a number belongs to, and how we know.
@@ -49,7 +45,12 @@ impl Flow {
     fn climb(&self, office: &Office, caller: &Reading) -> Search {
         let mut tried = Vec::new();
         for rung in &office.matching.ladder.rungs {
-            let candidates = self.candidates(office, *rung, caller);
+            let found = self.candidates(office, *rung, caller);
+            // With a copy that is not there, who is the only one can't be told.
+            let candidates = match found.complete || *rung == Rung::Exact {
+                true => found.candidates,
+                false => Vec::new(),
+            };
             tried.push((*rung, candidates.len()));
             if candidates.is_empty() {
                 continue;
@@ -70,63 +71,5 @@ impl Flow {
             candidates: Vec::new(),
             outcome: Err(Skip::UnknownCaller),
         }
-    }
-
-    /// All contacts that the rung means. A copy that can't be read is passed over for the next source's.
-    fn candidates(&self, office: &Office, rung: Rung, caller: &Reading) -> Vec<Candidate> {
-        let ladder = &office.matching.ladder;
-        let questions = ladder.questions(rung, caller);
-        let mut candidates = Vec::new();
-        for (source, feed) in office.feeds.iter().enumerate() {
-            let (Some(replica), None) = (feed.shelf.current(), feed.join) else {
-                // It has not been read yet, or holds balances.
-                continue;
-            };
-            let (mut known, origin) = (Vec::new(), origin(feed, &replica));
-            for question in &questions {
-                let found = replica.ask(*question).unwrap_or_else(|e| {
-                    self.passed_over(feed, &e);
-                    Vec::new()
-                });
-                let too_many = found.len() > CANDIDATES;
-                for (id, contact) in found {
-                    // More than are looked at must not become fewer.
-                    let means = too_many || ladder.means(rung, caller, &contact);
-                    if means && !known.contains(&id) {
-                        known.push(id);
-                        candidates.push(Candidate {
-                            contact,
-                            source,
-                            origin: origin.clone(),
-                        });
-                    }
-                }
-            }
-            if rung == Rung::Exact && !candidates.is_empty() {
-                break;
-            }
-        }
-        candidates
-    }
-
-    pub(super) fn passed_over(&self, feed: &Feed, error: &ReplicaError) {
-        feed.shelf.suspect();
-        let source = feed.source.name();
-        let subject = format!("source {source}");
-        let advice = "the next sync replaces the copy; see `ringcard sync`";
-        if self.board.raise(&subject, "its copy can't be read", advice) {
-            let reason = chain::of(error);
-            error!(
-                event_id = "lookup-failed",
-                source, reason, "a lookup failed"
-            );
-        }
-    }
-}
-
-pub(super) fn origin(feed: &Feed, replica: &Replica) -> Origin {
-    Origin {
-        source: feed.source.name().to_owned(),
-        as_of: feed.shelf.as_of(replica),
     }
 }

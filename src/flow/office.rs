@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::owners::Owners;
 use crate::config::{AccountConfig, CardConfig, Config, MatchingConfig};
 use crate::domain::join::JoinBy;
 use crate::hipcall::{Client, Connector, TrustError};
 use crate::source::Source;
-use crate::status::Board;
+use crate::status::{Board, Records};
 use crate::store::outbox::Outbox;
 use crate::store::replica::{ReplicaError, Shelf};
 use crate::tasks::Tasks;
@@ -19,6 +20,8 @@ use crate::tasks::Tasks;
 pub struct Account {
     pub config: AccountConfig,
     pub client: Client,
+    /// Only where a source names the owners of its contacts.
+    pub owners: Option<Arc<Owners>>,
 }
 
 impl Account {
@@ -35,6 +38,18 @@ pub struct Feed {
     pub shelf: Arc<Shelf>,
     /// The source is one of balances, and its records are joined to contacts by this id.
     pub join: Option<JoinBy>,
+    /// The sources of contacts whose balances these are.
+    pub join_to: Vec<String>,
+}
+
+impl Feed {
+    /// What its records are.
+    pub fn records(&self) -> Records {
+        match self.join {
+            Some(_) => Records::Balances,
+            None => Records::Contacts,
+        }
+    }
 }
 
 pub struct Office {
@@ -69,9 +84,12 @@ impl Office {
         for account in &config.accounts {
             let client = Client::new(&connector, &account.node, account.token.expose())
                 .ok_or_else(|| OfficeError::Token(account.name.clone()))?;
+            let owners = config.names_owners().then(|| owners(account, old));
+            let config = account.clone();
             let account = Account {
-                config: account.clone(),
+                config,
                 client,
+                owners,
             };
             accounts.insert(account.config.name.clone(), Arc::new(account));
         }
@@ -95,6 +113,7 @@ impl Office {
                 source: Arc::new(source.open()),
                 shelf,
                 join: source.join(),
+                join_to: source.join_to.clone(),
             });
         }
         Ok((
@@ -107,6 +126,14 @@ impl Office {
             failures,
         ))
     }
+}
+
+/// What is known already, if it was told by the same node for the same token.
+fn owners(account: &AccountConfig, old: Option<&Office>) -> Arc<Owners> {
+    let same =
+        |a: &&Arc<Account>| (&a.config.node, &a.config.token) == (&account.node, &account.token);
+    let before = old.and_then(|o| o.accounts.values().find(same));
+    before.and_then(|a| a.owners.clone()).unwrap_or_default()
 }
 
 /// What every flow holds.

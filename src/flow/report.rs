@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::error::{ReadError, SourceError, Verdict};
 use crate::source::reject::{Rejects, Tally};
+use crate::status::Records;
 use crate::store::load::LoadError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +23,12 @@ pub struct Report {
     pub source: String,
     pub outcome: Outcome,
     pub rows: u64,
+    /// What its records are.
+    pub records: Records,
     pub contacts: u64,
     pub numbers: u64,
+    /// Ids that several records of balances have, or different contacts: nothing is joined by them.
+    pub doubtful_ids: u64,
     pub rejects: Rejects,
     pub seconds: f64,
 }
@@ -75,13 +80,21 @@ impl fmt::Display for Report {
             seconds,
             ..
         } = self;
-        write!(
-            f,
-            "{source}: {contacts} contacts with {numbers} numbers {what}, {seconds:.2} s"
-        )?;
+        match self.records {
+            Records::Contacts => write!(f, "{source}: {contacts} contacts with {numbers} numbers")?,
+            Records::Balances => write!(f, "{source}: {contacts} balances")?,
+        }
+        write!(f, " {what}, {seconds:.2} s")?;
         if self.outcome != Outcome::Unchanged {
             let rejected = self.rejects.rows_rejected();
             write!(f, "\n  {rows} rows read, {rejected} rejected")?;
+        }
+        if self.doubtful_ids > 0 {
+            let ids = self.doubtful_ids;
+            write!(
+                f,
+                "\n  {ids} ids that several records have: none of these is used"
+            )?;
         }
         for (reason, tally) in &self.rejects.rows {
             show(f, "rows", reason.words(), tally)?;

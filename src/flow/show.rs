@@ -42,13 +42,14 @@ pub fn card(
         Err(Skip::UnknownCaller) if deck.unknown.is_some() => None,
         Err(skip) => return Err(skip),
     };
+    let contact = finding.as_ref().map(|f| &f.profile.contact);
     let subject = Subject {
         call,
         number: &caller.written(),
         account: &account.config.name,
         region: account.config.region,
         profile: finding.as_ref().map(|f| &f.profile),
-        owner_id: None,
+        owner_id: contact.and_then(|c| account.owner_id(c)),
         now: Timestamp::now(),
         zone: &TimeZone::system(),
     };

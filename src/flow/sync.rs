@@ -47,8 +47,10 @@ pub fn sync(
                 source: feed.source.name().to_owned(),
                 outcome: Outcome::Unchanged,
                 rows: 0,
+                records: feed.records(),
                 contacts: facts.contacts.into(),
                 numbers: facts.numbers,
+                doubtful_ids: facts.doubtful_ids,
                 rejects: Rejects::default(),
                 seconds: start.elapsed().as_secs_f64(),
             });
@@ -63,9 +65,9 @@ pub fn sync(
     check(feed, &read, load.contacts(), memory, order)?;
     let facts = load.publish(&feed.shelf, as_of(&picked), read.digest.to_string())?;
     feed.source.settle(&picked)?;
-    let numbers = facts.numbers;
     Ok(Report {
-        numbers,
+        numbers: facts.numbers,
+        doubtful_ids: facts.doubtful_ids,
         ..report(feed, Outcome::Published, read, start)
     })
 }
@@ -93,7 +95,7 @@ fn dry_run(
 ) -> Result<Report, SyncError> {
     let mut numbers = 0;
     let mut count = |contact: crate::domain::contact::Contact| {
-        numbers += contact.numbers.len() as u64;
+        numbers += (contact.numbers.len() + contact.loose.len()) as u64;
         Ok::<(), LoadError>(())
     };
     let read = feed
@@ -111,8 +113,10 @@ fn report(feed: &Feed, outcome: Outcome, read: ReadReport, start: Instant) -> Re
         source: feed.source.name().to_owned(),
         outcome,
         rows: read.rows_read,
+        records: feed.records(),
         contacts: read.contacts,
         numbers: 0,
+        doubtful_ids: 0,
         rejects: read.rejects,
         seconds: start.elapsed().as_secs_f64(),
     }

@@ -125,10 +125,10 @@ fn authorities(trust: &Trust) -> Result<rustls::RootCertStore, TrustError> {
 }
 
 pub struct Client {
-    http: reqwest::Client,
-    node: String,
-    authorization: HeaderValue,
-    quota: Quota,
+    pub(super) http: reqwest::Client,
+    pub(super) node: String,
+    pub(super) authorization: HeaderValue,
+    pub(super) quota: Quota,
 }
 
 #[derive(Serialize)]

@@ -2,8 +2,10 @@
 //!
 //! The reset comes as wall-clock seconds; it is read against the answer's own `Date`, because the box's
 //! clock may be wrong. A limit already known spares the request that would be refused.
+//!
+//! Cards may use all of it. What no call waits for may only use what cards are not likely to need.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
@@ -16,33 +18,77 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest that a header is believed: the window is a minute.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How many requests of a window are left to cards: half of it, and more than an office has calls a minute.
+const RESERVE: i64 = 30;
+
 #[derive(Default)]
-pub(super) struct Quota(Mutex<Option<Instant>>);
+pub(super) struct Quota(Mutex<Limits>);
+
+#[derive(Clone, Copy, Default)]
+struct Limits {
+    /// No request has a chance before.
+    held: Option<Instant>,
+    /// Less than `RESERVE` is left until then.
+    scarce: Option<Instant>,
+}
 
 impl Quota {
     /// What is left to wait before the next request has a chance.
     pub(super) fn wait(&self) -> Option<Duration> {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        until?
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
+        left(self.lock().held)
+    }
+
+    /// What a request that no call waits for has to wait, so that it takes none from a card.
+    pub(super) fn wait_aside(&self) -> Option<Duration> {
+        let limits = *self.lock();
+        left(limits.held).max(left(limits.scarce))
+    }
+
+    /// Learns from the headers of an answer to such a request. Its refusal is its own: whether cards are
+    /// counted along is not known, so the next card finds out for itself.
+    pub(super) fn learn_aside(&self, status: u16, headers: &HeaderMap) -> Option<Duration> {
+        match status {
+            429 => Some(refusal(headers).unwrap_or(UNSAID)),
+            _ => self.learn(status, headers),
+        }
     }
 
     /// Learns from an answer's headers.
     pub(super) fn learn(&self, status: u16, headers: &HeaderMap) -> Option<Duration> {
         let refused = status == 429;
-        let used_up = number(headers, "x-ratelimit-remaining") == Some(0);
+        let remaining = number(headers, "x-ratelimit-remaining");
+        if let Some(remaining) = remaining {
+            let reset = reset_in(headers).map_or(LONGEST, |wait| wait.clamp(SHORTEST, LONGEST));
+            self.lock().scarce = (remaining < RESERVE).then(|| Instant::now() + reset);
+        }
+        let used_up = remaining == Some(0);
         if !refused && !used_up {
             return None;
         }
-        let wait = match (retry_after(headers), reset_in(headers)) {
-            (Some(wait), _) | (None, Some(wait)) => wait.clamp(SHORTEST, LONGEST),
-            (None, None) if refused => UNSAID,
-            (None, None) => return None,
+        let wait = match refusal(headers) {
+            Some(wait) => wait,
+            None if refused => UNSAID,
+            None => return None,
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + wait);
+        self.lock().held = Some(Instant::now() + wait);
         refused.then_some(wait)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Limits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn left(until: Option<Instant>) -> Option<Duration> {
+    until?
+        .checked_duration_since(Instant::now())
+        .filter(|left| !left.is_zero())
+}
+
+/// How long an answer says that there is nothing left.
+fn refusal(headers: &HeaderMap) -> Option<Duration> {
+    let said = retry_after(headers).or_else(|| reset_in(headers))?;
+    Some(said.clamp(SHORTEST, LONGEST))
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
@@ -108,6 +154,43 @@ mod tests {
         ];
         assert_eq!(quota.learn(201, &headers(&last)), None);
         assert_eq!(quota.wait(), Some(Duration::from_secs(4)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_no_call_waits_for_leaves_half_of_the_window_to_cards() {
+        let said = |remaining| {
+            headers(&[
+                DATED,
+                ("x-ratelimit-remaining", remaining),
+                ("x-ratelimit-reset", "1788259269"),
+            ])
+        };
+        let quota = Quota::default();
+        assert_eq!(quota.wait_aside(), None, "nothing is known");
+        quota.learn(201, &said("30"));
+        assert_eq!(quota.wait_aside(), None);
+        quota.learn(201, &said("29"));
+        assert_eq!(quota.wait_aside(), Some(Duration::from_secs(10)));
+        assert_eq!(quota.wait(), None, "cards go on");
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(quota.wait_aside(), None);
+        quota.learn(200, &headers(&[("x-ratelimit-remaining", "1")]));
+        assert_eq!(quota.wait_aside(), Some(LONGEST));
+        quota.learn(200, &said("59"));
+        assert_eq!(quota.wait_aside(), None, "another window");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_holds_back_everything_unless_no_call_waited_for_it() {
+        let quota = Quota::default();
+        let said = headers(&[("retry-after", "7")]);
+        assert_eq!(quota.learn_aside(429, &said), Some(Duration::from_secs(7)));
+        assert_eq!(quota.learn_aside(429, &headers(&[])), Some(UNSAID));
+        assert_eq!((quota.wait(), quota.wait_aside()), (None, None));
+        quota.learn(429, &said);
+        let both = (quota.wait(), quota.wait_aside());
+        let wait = Some(Duration::from_secs(7));
+        assert_eq!(both, (wait, wait));
     }
 
     #[tokio::test(start_paused = true)]

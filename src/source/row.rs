@@ -173,7 +173,7 @@ impl<'a> RowReader<'a> {
         let id = |id: Option<String>| id.map(Some).ok_or(unusable(None));
         match by {
             JoinBy::Key => {
-                id(join::code(value))?;
+                id(join::record_id(value))?;
                 contact.key = Some(value.to_owned());
             }
             JoinBy::CustomerCode => contact.ids.customer_code = id(join::code(value))?,
@@ -761,7 +761,7 @@ mod tests {
     #[test]
     fn a_row_of_balances_has_its_id_and_its_values_and_no_more() {
         let cases = [
-            (JoinBy::Key, " C-1 ", "c-1"),
+            (JoinBy::Key, " C-1 ", "C-1"),
             (JoinBy::CustomerCode, "C-1", "c-1"),
             (JoinBy::TaxNumber, "TR 123", "tr123"),
             (JoinBy::Email, "Ali@Example.com", "ali@example.com"),

@@ -1,29 +1,34 @@
 //! What a generation is found by, gathered while its contacts are written, and written last, sorted.
 //!
-//! Held in memory in twelve to sixteen bytes for each number: a table filled in random order comes out four
-//! times as large. A block of a company's extensions is kept only if nobody else's number lies in it.
+//! Held in memory in sixteen bytes for each number and id: a table filled in random order comes out four
+//! times as large.
 
-use redb::{ReadableTableMetadata, WriteTransaction};
+use std::collections::BTreeSet;
+
+use redb::{ReadableTableMetadata, TableDefinition, WriteTransaction};
 
 use super::keys;
-use super::schema::{BLOCKS, IDS, NUMBERS};
+use super::schema::{BLOCKS, DOUBTFUL, FORWARD, IDS, NUMBERS};
 use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
-use crate::domain::ladder::{Block, blocks};
+use crate::domain::ladder::blocks;
 use crate::domain::matching::company_id;
 
-/// Most numbers of one source.
+/// Most numbers of one source, and most ids.
 pub(super) const NUMBERS_PER_SOURCE: usize = 4_000_000;
+/// Ids of contacts that balances are joined by; record ids are unique by themselves.
+const JOINED_BY: [JoinBy; 3] = [JoinBy::CustomerCode, JoinBy::TaxNumber, JoinBy::Email];
+
+type Rows = Vec<(u64, u32)>;
 
 #[derive(Default)]
 pub(super) struct Index {
-    /// Digits and contact, for numbers with their country.
-    numbers: Vec<(u64, u32)>,
-    loose: Vec<(u64, u32)>,
-    ids: Vec<(u64, u32)>,
-    blocks: Vec<(Block, u32)>,
-    /// Of each contact, its company's name in four bytes; none is 0.
-    companies: Vec<u32>,
+    /// Digits and contact, for numbers with their country and without.
+    numbers: Rows,
+    loose: Rows,
+    blocks: Rows,
+    /// An id and the record that has it, or, of contacts, who has it: a hash of the company or the name.
+    ids: Rows,
 }
 
 /// How much was written.
@@ -34,86 +39,109 @@ pub(super) struct Written {
 }
 
 impl Index {
-    /// Whether there is room for the contact's numbers.
+    /// Whether there is room for what the contact is found by.
     pub(super) fn has_room(&self, contact: &Contact) -> bool {
-        let more = contact.numbers.len() + contact.loose.len();
-        self.numbers.len() + self.loose.len() + self.ids.len() + more.max(1) <= NUMBERS_PER_SOURCE
+        let numbers = self.numbers.len() + self.loose.len() + contact.numbers.len();
+        numbers + contact.loose.len() <= NUMBERS_PER_SOURCE
+            && self.blocks.len() < NUMBERS_PER_SOURCE
+            && self.ids.len() + JOINED_BY.len() <= NUMBERS_PER_SOURCE
     }
 
     /// `join`: the record is one of balances, and found by this id alone.
     pub(super) fn add(&mut self, contact: &Contact, id: u32, join: Option<JoinBy>) {
         if let Some(by) = join {
             let ids = by.ids_of(contact).into_iter();
-            return self.ids.extend(ids.map(|text| (keys::id(&text), id)));
+            return self.ids.extend(ids.map(|text| (keys::id(by, &text), id)));
         }
         let numbers = contact.numbers.iter();
         self.numbers.extend(numbers.map(|n| (n.digits(), id)));
         let loose = contact.loose.iter();
         self.loose.extend(loose.map(|n| (n.digits(), id)));
-        self.blocks.extend(blocks(contact).map(|block| (block, id)));
-        let company = company_id(contact).map(|name| keys::id(&name) as u32 | 1);
-        self.companies.push(company.unwrap_or(0));
+        self.blocks
+            .extend(blocks(contact).map(|block| (block.stem, id)));
+        let who = who(contact);
+        for by in JOINED_BY {
+            let ids = by.ids_of(contact).into_iter();
+            self.ids.extend(ids.map(|text| (keys::id(by, &text), who)));
+        }
     }
 
-    pub(super) fn write(mut self, transaction: &WriteTransaction) -> Result<Written, redb::Error> {
-        self.numbers.sort_unstable();
-        self.numbers.dedup();
-        let mut blocks: Vec<(u64, u32)> = self.sound_blocks().collect();
-        blocks.sort_unstable();
-        blocks.dedup();
-        self.companies = Vec::new();
-        let key = |loose| move |(digits, id)| (keys::number(digits, loose), id);
-        let mut numbers: Vec<(u64, u32)> = std::mem::take(&mut self.numbers);
-        numbers.iter_mut().for_each(|n| *n = key(false)(*n));
-        numbers.extend(self.loose.into_iter().map(key(true)));
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut table = transaction.open_table(NUMBERS)?;
-        for number in &numbers {
-            table.insert(number, ())?;
-        }
-        let written = table.len()?;
-        drop(numbers);
-        let mut table = transaction.open_table(BLOCKS)?;
-        for block in &blocks {
-            table.insert(block, ())?;
-        }
-        self.ids.sort_unstable();
-        self.ids.dedup();
-        let doubtful_ids = write_ids(transaction, &self.ids)?;
+    pub(super) fn write(
+        mut self,
+        transaction: &WriteTransaction,
+        join: Option<JoinBy>,
+    ) -> Result<Written, redb::Error> {
+        write(transaction, BLOCKS, &mut self.blocks)?;
+        let doubtful_ids = match join {
+            Some(_) => write_ids(transaction, &mut self.ids)?,
+            None => write_doubtful(transaction, &mut self.ids)?,
+        };
+        let (numbers, loose) = (&self.numbers, &self.loose);
+        let keyed = |key: fn(u64, bool) -> u64| {
+            let numbers = numbers.iter().map(move |(n, id)| (key(*n, false), *id));
+            let loose = loose.iter().map(move |(n, id)| (key(*n, true), *id));
+            numbers.chain(loose).collect::<Rows>()
+        };
+        let numbers = write(transaction, NUMBERS, &mut keyed(keys::number))?;
+        write(transaction, FORWARD, &mut keyed(keys::forward))?;
         Ok(Written {
-            numbers: written,
+            numbers,
             doubtful_ids,
         })
     }
-
-    /// Blocks in which every known number is of the switchboard's company. Numbers must be sorted.
-    fn sound_blocks(&self) -> impl Iterator<Item = (u64, u32)> {
-        let company = |id: &u32| self.companies.get(*id as usize).copied().unwrap_or(0);
-        let is_sound = move |(block, id): &&(Block, u32)| {
-            block.claims().all(|range| {
-                let first = self.numbers.partition_point(|(n, _)| *n < range.start);
-                let inside = self.numbers[first..].iter();
-                let mut inside = inside.take_while(|(n, _)| *n < range.end);
-                inside.all(|(_, other)| other == id || company(other) == company(id))
-            })
-        };
-        let sound = self.blocks.iter().filter(is_sound);
-        sound.map(|(block, id)| (block.stem, *id))
-    }
 }
 
-/// An id of several records is none: which of the balances is the right one can't be told.
-fn write_ids(transaction: &WriteTransaction, ids: &[(u64, u32)]) -> Result<u64, redb::Error> {
-    let mut table = transaction.open_table(IDS)?;
-    let mut doubtful = 0;
+/// Whose an id is: all that have the same company's, or the same name without one, are one.
+fn who(contact: &Contact) -> u32 {
+    let company = company_id(contact).or_else(|| contact.name.clone());
+    keys::text(&company.unwrap_or_default()) as u32
+}
+
+/// Sorted, each row once.
+fn write(
+    transaction: &WriteTransaction,
+    table: TableDefinition<(u64, u32), ()>,
+    rows: &mut Rows,
+) -> Result<u64, redb::Error> {
+    rows.sort_unstable();
+    rows.dedup();
+    let mut table = transaction.open_table(table)?;
+    for row in rows.iter() {
+        table.insert(row, ())?;
+    }
+    *rows = Vec::new();
+    Ok(table.len()?)
+}
+
+/// An id of several records is nobody's: which of the balances is the right one can't be told.
+fn write_ids(transaction: &WriteTransaction, ids: &mut Rows) -> Result<u64, redb::Error> {
+    ids.sort_unstable();
+    ids.dedup();
+    let of_several = |same: &[(u64, u32)]| same.len() > 1;
+    let doubtful = ids
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|s| of_several(s))
+        .count();
+    let mut rows: Rows = ids
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|same| match of_several(same) {
+            true => (same[0].0, DOUBTFUL),
+            false => same[0],
+        })
+        .collect();
+    write(transaction, IDS, &mut rows)?;
+    Ok(doubtful as u64)
+}
+
+/// An id of different contacts, such as an accountant's address, is none of theirs.
+fn write_doubtful(transaction: &WriteTransaction, ids: &mut Rows) -> Result<u64, redb::Error> {
+    ids.sort_unstable();
+    let mut rows: Rows = Vec::new();
     for same in ids.chunk_by(|a, b| a.0 == b.0) {
-        match same {
-            [one] => {
-                table.insert(one, ())?;
-            }
-            _ => doubtful += 1,
+        let who: BTreeSet<u32> = same.iter().map(|(_, who)| *who).collect();
+        if who.len() > 1 {
+            rows.push((same[0].0, DOUBTFUL));
         }
     }
-    Ok(doubtful)
+    write(transaction, IDS, &mut rows)
 }

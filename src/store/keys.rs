@@ -1,10 +1,12 @@
 //! The keys of a copy's tables.
 //!
-//! Numbers stand in the order of their digits from the last to the first, so one table answers both who has
-//! a number and whose number ends with some digits: all of these stand side by side. No number begins with a
+//! In one table numbers stand in the order of their digits from the last to the first, so it answers both who
+//! has a number and whose number ends with some digits: all of these stand side by side. No number begins with a
 //! zero, so one turned round never ends with one, and may be filled up with zeros to one length.
 
 use std::ops::Range;
+
+use crate::domain::join::JoinBy;
 
 /// ITU-T E.164: fifteen digits with the country code, which fit into fifty bits.
 const DIGITS: u32 = 15;
@@ -32,9 +34,24 @@ pub(super) fn ending(digits: u64) -> Range<u64> {
     start..start + 10_u64.pow(DIGITS.saturating_sub(length)) * 2
 }
 
-/// The key of an id that sources have in common: FNV-1a, which is the same in every build. Two ids of one
-/// key are told apart by what the record says.
-pub(super) fn id(text: &str) -> u64 {
+/// The key of a number among those that begin as it does.
+pub(super) fn forward(digits: u64, loose: bool) -> u64 {
+    digits * 2 + u64::from(loose)
+}
+
+/// The forward keys of all numbers of this length that begin with these digits.
+pub(super) fn beginning(digits: u64, more: u32) -> Range<u64> {
+    let size = 10_u64.saturating_pow(more) * 2;
+    digits.saturating_mul(size)..digits.saturating_add(1).saturating_mul(size)
+}
+
+/// The key of an id that sources have in common. Two ids of one key are told apart by what the record says.
+pub(super) fn id(by: JoinBy, id: &str) -> u64 {
+    text(&format!("{} {id}", by.as_str()))
+}
+
+/// FNV-1a, which is the same in every build.
+pub(super) fn text(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
@@ -58,6 +75,16 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_one_block_stand_side_by_side() {
+        let within = |digits, stem, more| beginning(stem, more).contains(&forward(digits, false));
+        assert!(within(902_125_550_137, 9_021_255_501, 2));
+        assert!(!within(902_125_550_137, 9_021_255_501, 3));
+        assert!(!within(902_125_550_237, 9_021_255_501, 2));
+        assert!(beginning(21_255_501, 2).contains(&forward(2_125_550_137, true)));
+        assert!(!within(1, u64::MAX, 15));
+    }
+
+    #[test]
     fn every_number_has_a_key_of_its_own() {
         let mut keys: Vec<u64> = [1, 10, 100, 11, 110, 101, 905_325_550_101, 905_325_550_100]
             .into_iter()
@@ -72,7 +99,7 @@ mod tests {
     #[test]
     fn the_keys_of_ids_never_change() {
         // The test vectors of the algorithm's authors.
-        assert_eq!(id("a"), 0xaf63_dc4c_8601_ec8c);
-        assert_eq!(id("foobar"), 0x8594_4171_f739_67e8);
+        assert_eq!(text("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(text("foobar"), 0x8594_4171_f739_67e8);
     }
 }

@@ -153,11 +153,11 @@ impl Load {
         digest: String,
     ) -> Result<Facts, LoadError> {
         self.write_batch()?;
-        let index = std::mem::take(&mut self.index);
+        let (index, join) = (std::mem::take(&mut self.index), self.join);
         let Written {
             numbers,
             doubtful_ids,
-        } = self.write(|transaction| index.write(transaction))?;
+        } = self.write(|transaction| index.write(transaction, join))?;
         let facts = Facts {
             version: REPLICA_VERSION,
             contacts: self.contacts,

@@ -16,11 +16,14 @@ use jiff::Timestamp;
 use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase};
 
 use super::keys;
-use super::schema::{BLOCKS, CONTACTS, FACTS, Facts, IDS, NUMBERS, REPLICA_VERSION};
+use super::schema::{
+    BLOCKS, CONTACTS, DOUBTFUL, FACTS, FORWARD, Facts, IDS, NUMBERS, REPLICA_VERSION,
+};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::join::JoinBy;
 use crate::domain::ladder::{Question, blocks};
 use crate::domain::matching::CANDIDATES;
+use crate::domain::phone::split;
 
 /// Pages kept in memory for each source; redb would take a gigabyte. The kernel's page cache does the rest.
 pub(super) const REPLICA_CACHE_BYTES: usize = 4 << 20;
@@ -47,6 +50,15 @@ pub enum ReplicaError {
     Read(#[from] Box<redb::Error>),
 }
 
+/// What a source of balances has for an id.
+#[derive(Debug, PartialEq)]
+pub enum Joined {
+    Nothing,
+    One(Box<Contact>),
+    /// Several records: which is the right one can't be told.
+    Doubtful,
+}
+
 type Index = ReadOnlyTable<(u64, u32), ()>;
 
 /// One generation, open.
@@ -54,6 +66,7 @@ pub struct Replica {
     pub generation: u64,
     pub facts: Facts,
     numbers: Index,
+    forward: Index,
     blocks: Index,
     ids: Index,
     contacts: ReadOnlyTable<u32, &'static [u8]>,
@@ -89,17 +102,52 @@ impl Replica {
             Question::Block(stem) => self.find(&self.blocks, stem..stem + 1, |contact| {
                 blocks(contact).any(|block| block.stem == stem)
             }),
+            Question::Within { stem, more } => self.within(stem, more),
         })
     }
 
-    /// The record of a source of balances that alone has this id.
-    pub fn joined(&self, by: JoinBy, id: &str) -> Result<Option<Contact>, ReplicaError> {
-        let key = keys::id(id);
+    fn within(&self, stem: u64, more: u32) -> Result<Vec<(ContactId, Contact)>, redb::Error> {
+        let keys = keys::beginning(stem, more);
+        let with_country = |c: &Contact| {
+            let mut numbers = c.numbers.iter();
+            numbers.any(|n| keys.contains(&keys::forward(n.digits(), false)))
+        };
+        let mut found = self.find_where(
+            &self.forward,
+            keys.clone(),
+            |key| key % 2 == 0,
+            with_country,
+        )?;
+        let keys = keys::beginning(split(stem).1, more);
+        let without = |c: &Contact| {
+            let mut numbers = c.loose.iter();
+            numbers.any(|n| keys.contains(&keys::forward(n.digits(), true)))
+        };
+        // Those with a country whose digits begin so are of another one.
+        let loose = self.find_where(&self.forward, keys.clone(), |key| key % 2 == 1, without)?;
+        // A doubtful number stands in both.
+        let known: Vec<ContactId> = found.iter().map(|(id, _)| *id).collect();
+        found.extend(loose.into_iter().filter(|(id, _)| !known.contains(id)));
+        Ok(found)
+    }
+
+    /// Whether this id of a contact is also one of a different contact, so that nothing may be joined by it.
+    pub fn is_doubtful(&self, by: JoinBy, id: &str) -> Result<bool, ReplicaError> {
+        guarded(|| Ok(self.ids.get((keys::id(by, id), DOUBTFUL))?.is_some()))
+    }
+
+    /// What a source of balances has under this id.
+    pub fn joined(&self, by: JoinBy, id: &str) -> Result<Joined, ReplicaError> {
+        if self.is_doubtful(by, id)? {
+            return Ok(Joined::Doubtful);
+        }
+        let key = keys::id(by, id);
         guarded(|| {
             // Ids may be different and have one key, as far as the index can tell.
             let found = self.find(&self.ids, key..key + 1, |_| true)?;
             let mut found = found.into_iter().map(|(_, contact)| contact);
-            Ok(found.find(|contact| by.ids_of(contact).iter().any(|own| own == id)))
+            let one = found.find(|contact| by.ids_of(contact).iter().any(|own| own == id));
+            Ok(one.map_or(Joined::Nothing, |contact| Joined::One(Box::new(contact))))
         })
     }
 
@@ -111,10 +159,21 @@ impl Replica {
         keys: Range<u64>,
         leads: impl Fn(&Contact) -> bool,
     ) -> Result<Vec<(ContactId, Contact)>, redb::Error> {
+        self.find_where(index, keys, |_| true, leads)
+    }
+
+    fn find_where(
+        &self,
+        index: &Index,
+        keys: Range<u64>,
+        counts: impl Fn(u64) -> bool,
+        leads: impl Fn(&Contact) -> bool,
+    ) -> Result<Vec<(ContactId, Contact)>, redb::Error> {
         let mut found: Vec<(ContactId, Contact)> = Vec::new();
         for entry in index.range((keys.start, 0)..(keys.end, 0))? {
-            let id = ContactId(entry?.0.value().1);
-            if found.iter().any(|(known, _)| *known == id) {
+            let (key, id) = entry?.0.value();
+            let id = ContactId(id);
+            if !counts(key) || found.iter().any(|(known, _)| *known == id) {
                 continue;
             }
             let contact = self.contacts.get(id.0)?;
@@ -151,7 +210,7 @@ fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
             .map(|f| f.value().to_vec());
         Ok((
             facts,
-            [NUMBERS, BLOCKS, IDS].map(|table| read.open_table(table)),
+            [NUMBERS, FORWARD, BLOCKS, IDS].map(|table| read.open_table(table)),
             read.open_table(CONTACTS),
             database,
         ))
@@ -170,11 +229,12 @@ fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
         path: path.into(),
         source: Box::new(e.into()),
     };
-    let [numbers, blocks, ids] = indexes;
+    let [numbers, forward, blocks, ids] = indexes;
     Ok(Replica {
         generation,
         facts,
         numbers: numbers.map_err(broken)?,
+        forward: forward.map_err(broken)?,
         blocks: blocks.map_err(broken)?,
         ids: ids.map_err(broken)?,
         contacts: contacts.map_err(broken)?,
@@ -236,14 +296,15 @@ impl Shelf {
         self.published.load_full()
     }
 
-    /// The source still holds what is published, as it was written at `as_of`. Kept in memory only: it is read
+    /// The source still holds what is published, as it was written at `as_of`; an older file of the same content
+    /// takes nothing back. Kept in memory only: it is read
     /// anew at every start, and a date on disk would be a write each time.
     pub fn confirm(&self, as_of: Timestamp) {
         let mut confirmed = self
             .confirmed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *confirmed = Some(as_of);
+        *confirmed = (*confirmed).max(Some(as_of));
     }
 
     /// How fresh the values of a generation are.

@@ -13,10 +13,15 @@ pub(super) const OUTBOX_VERSION: u32 = 1;
 pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
 /// Number (`keys::number`) and contact id: all contacts of a number stand side by side.
 pub(super) const NUMBERS: TableDefinition<(u64, u32), ()> = TableDefinition::new("numbers");
+/// The same numbers in the order of their digits (`keys::forward`): a block of them stands side by side.
+pub(super) const FORWARD: TableDefinition<(u64, u32), ()> = TableDefinition::new("forward");
 /// The first digits of a block of numbers, and the contact whose switchboard it is.
 pub(super) const BLOCKS: TableDefinition<(u64, u32), ()> = TableDefinition::new("blocks");
-/// Of a source of balances: an id (`keys::id`) and the record that has it.
+/// An id (`keys::id`) and the record of balances that has it; `DOUBTFUL` for an id that several records have,
+/// or, in a source of contacts, different contacts.
 pub(super) const IDS: TableDefinition<(u64, u32), ()> = TableDefinition::new("ids");
+/// No record: the id of nobody.
+pub(super) const DOUBTFUL: u32 = u32::MAX;
 /// `facts`: the generation's own description (JSON). Written last, so that its presence means completeness.
 pub(super) const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
 
@@ -31,7 +36,7 @@ pub struct Facts {
     pub version: u32,
     pub contacts: u32,
     pub numbers: u64,
-    /// Of a source of balances: ids that several records have, none of which is used.
+    /// Ids that several records of balances have, or different contacts: nothing is joined by them.
     #[serde(default)]
     pub doubtful_ids: u64,
     /// When the source was read, by the box's clock.

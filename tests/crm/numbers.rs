@@ -51,7 +51,6 @@ const FOREIGN: &[Range] = &[
 pub const CODES: &[u64] = &[
     1, 7, 20, 30, 31, 33, 34, 39, 40, 44, 48, 49, 55, 61, 86, 90, 91, 351, 380, 966, 971, 994,
 ];
-pub const BRITISH: u64 = 44;
 pub const TURKISH: u64 = 90;
 
 /// A number by what stands before and after its country code's end.
@@ -141,6 +140,12 @@ impl Numbers {
 
     pub fn line(&mut self, random: &mut Rng) -> Number {
         self.one_of(TURKISH_LINES, random)
+    }
+
+    /// A line that is not taken for the first of several.
+    pub fn without_a_block(&mut self, random: &mut Rng) -> Number {
+        let mut lines = std::iter::repeat_with(|| self.line(random));
+        lines.find(|n| !n.national.ends_with('0')).unwrap()
     }
 
     pub fn service(&mut self, random: &mut Rng) -> Number {

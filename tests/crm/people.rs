@@ -308,7 +308,7 @@ impl World {
                 self.own_block(who, &number, zeros);
                 (number, Cell::Line)
             }
-            6 => (self.numbers.line(random), Cell::Switchboard),
+            6 => (self.numbers.without_a_block(random), Cell::Switchboard),
             7 => (self.numbers.line(random), Cell::Line),
             _ => (self.numbers.service(random), Cell::Line),
         };

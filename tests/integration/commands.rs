@@ -5,7 +5,7 @@ use std::process::Output;
 use crate::office::{CUSTOMER, Office, PATIENCE};
 use crate::process::ringcard;
 
-async fn run(office: &Office, arguments: &[&str]) -> Output {
+pub async fn run(office: &Office, arguments: &[&str]) -> Output {
     let mut command = ringcard(&office.made_up.config_path());
     let output = command.args(arguments).output();
     tokio::time::timeout(PATIENCE, output)
@@ -14,7 +14,7 @@ async fn run(office: &Office, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-async fn said(office: &Office, arguments: &[&str]) -> String {
+pub async fn said(office: &Office, arguments: &[&str]) -> String {
     let output = run(office, arguments).await;
     let (out, error) = (output.stdout, output.stderr);
     assert!(

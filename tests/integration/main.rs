@@ -6,8 +6,10 @@
 mod calls;
 mod commands;
 mod copies;
+mod matching;
 mod office;
 mod outbox;
+mod owners;
 mod process;
 mod service;
 mod webhook;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringcard::config::Config;
 use ringcard::daemon::Daemon;
-use ringcard::demo::hipcall::{Posted, RATE_LIMIT, StandIn, StandInSettings};
+use ringcard::demo::hipcall::{Posted, RATE_LIMIT, StandIn, StandInSettings, User};
 use ringcard::demo::office::Office as MadeUp;
 use ringcard::demo::panel::{CallShape, Panel, Sent, call_hangup, call_init, fresh_uuid};
 use ringcard::domain::call::{Direction, Skip};
@@ -56,6 +56,11 @@ impl Office {
 
     /// An office with files and a Hipcall, and no daemon yet.
     pub async fn closed() -> Office {
+        Office::closed_with(Vec::new()).await
+    }
+
+    /// The same with users in its Hipcall.
+    pub async fn closed_with(users: Vec<User>) -> Office {
         let directory = tempfile::tempdir().unwrap();
         let made_up = MadeUp::in_directory(directory.path()).unwrap();
         let hipcall = StandIn::start(StandInSettings {
@@ -64,7 +69,7 @@ impl Office {
             latency: Duration::ZERO,
             identity: Some(made_up.identity.clone()),
             rate_limit: RATE_LIMIT,
-            users: Vec::new(),
+            users,
         })
         .await
         .unwrap();
@@ -175,12 +180,12 @@ impl Office {
     }
 
     /// Publishes what the sources hold, however many contacts are gone.
-    pub async fn accept_removals(&self) {
+    pub async fn accept_removals(&self) -> Vec<Report> {
         let request = Request::Sync {
             source: None,
             accept_removals: true,
         };
-        self.ask::<Vec<Report>>(request).await.unwrap();
+        self.ask(request).await.unwrap()
     }
 
     pub fn status(&self) -> Status {
