@@ -118,7 +118,7 @@ impl Config {
             let runtime = runtime_directory(root);
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
-            let matching = matching::read(root, &sources);
+            let matching = matching::read(root, &accounts, &sources);
             let fields = sources
                 .iter()
                 .flat_map(|s| s.csv.mapping.fields.keys().cloned());

@@ -1,5 +1,6 @@
 //! `[matching]` and `[merge]`: which ways lead from a number to a contact, and which source gives which value.
 
+use super::accounts::AccountConfig;
 use super::reader::Section;
 use super::sources::SourceConfig;
 use crate::domain::ladder::{HEAD_OFFICE_DIGITS, Ladder, Rung, TAIL_DIGITS};
@@ -13,8 +14,16 @@ pub struct MatchingConfig {
     pub priority: Priority,
 }
 
-pub(super) fn read(root: &Section<'_>, sources: &[SourceConfig]) -> MatchingConfig {
+pub(super) fn read(
+    root: &Section<'_>,
+    accounts: &[AccountConfig],
+    sources: &[SourceConfig],
+) -> MatchingConfig {
     let mut config = root.section("matching").map(matching).unwrap_or_default();
+    let home = accounts
+        .iter()
+        .map(|account| u64::from(account.region.country_code()));
+    config.ladder.home = home.collect();
     if let Some(section) = root.section("merge") {
         config.priority = priority(&section, sources);
     }
@@ -38,6 +47,7 @@ fn matching(section: Section<'_>) -> MatchingConfig {
             HEAD_OFFICE_DIGITS,
             default.head_office_digits,
         ),
+        home: default.home,
     };
     for (key, rung) in [
         ("tail-digits", Rung::Tail),
@@ -140,7 +150,9 @@ mod tests {
 
     #[test]
     fn without_a_word_every_rung_is_climbed_and_a_shared_number_is_a_list() {
-        assert_eq!(read("").unwrap(), MatchingConfig::default());
+        let mut config = read("").unwrap();
+        assert_eq!(std::mem::take(&mut config.ladder.home), [90]);
+        assert_eq!(config, MatchingConfig::default());
         assert_eq!(MatchingConfig::default().ladder.rungs, Rung::ALL);
         assert_eq!(MatchingConfig::default().sharing, Sharing::List);
     }

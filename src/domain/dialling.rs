@@ -51,9 +51,18 @@ impl LooseNumber {
 
     /// The number that these digits are if they begin with a country code, and that is in service.
     pub fn elsewhere(self) -> Option<PhoneNumber> {
-        let known = read_known(&format!("+{}", self.digits), None).ok()?;
-        (known.kind != LineKind::Unknown).then_some(known.number)
+        in_service(&format!("+{}", self.digits))
     }
+
+    /// The number that these digits are in a country, if that is in service.
+    pub fn within(self, country: u64) -> Option<PhoneNumber> {
+        in_service(&format!("+{country}{}", self.digits))
+    }
+}
+
+fn in_service(text: &str) -> Option<PhoneNumber> {
+    let known = read_known(text, None).ok()?;
+    (known.kind != LineKind::Unknown).then_some(known.number)
 }
 
 /// Masked like a number: it is one.

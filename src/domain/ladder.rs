@@ -75,6 +75,8 @@ pub struct Ladder {
     pub rungs: Vec<Rung>,
     pub tail_digits: u32,
     pub head_office_digits: u32,
+    /// The country codes of the office's accounts: what says no country is more likely from there.
+    pub home: Vec<u64>,
 }
 
 impl Default for Ladder {
@@ -83,6 +85,7 @@ impl Default for Ladder {
             rungs: Rung::ALL.to_vec(),
             tail_digits: 9,
             head_office_digits: 3,
+            home: Vec::new(),
         }
     }
 }
@@ -134,8 +137,9 @@ impl Ladder {
                 contact.loose.contains(&loose) || contact.numbers.iter().any(same)
             }
             (Rung::National, Some(number), None) if is_national(number, caller.kind) => {
-                let national = number.split().1;
-                contact.loose.iter().any(|l| l.digits() == national)
+                let (code, national) = number.split();
+                let same = |l: &LooseNumber| l.digits() == national;
+                contact.loose.iter().any(same) && !self.is_rather_at_home(code, national)
             }
             (Rung::Tail, _, Some(loose)) => contact
                 .numbers
@@ -168,6 +172,13 @@ impl Ladder {
     /// The contact's blocks that the number is in.
     fn extensions(&self, number: PhoneNumber, contact: &Contact) -> impl Iterator<Item = Block> {
         blocks(contact).filter(move |block| self.is_extension(number, *block))
+    }
+
+    /// Whether a call from abroad has the digits of a number that is in service here: whoever wrote them down
+    /// without a country meant that one.
+    fn is_rather_at_home(&self, code: u64, national: u64) -> bool {
+        let here = |home: &u64| LooseNumber::new(national, 0)?.within(*home);
+        !self.home.contains(&code) && self.home.iter().any(|home| here(home).is_some())
     }
 
     /// What could be a whole national number, of those that the digits end with.
