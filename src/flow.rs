@@ -9,6 +9,7 @@
 pub mod answer;
 mod candidates;
 pub mod deliver;
+pub mod feed;
 mod guard;
 pub mod lookup;
 pub mod office;

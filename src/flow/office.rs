@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use super::feed::Feed;
 use super::owners::Owners;
 use crate::config::{AccountConfig, CardConfig, Config, MatchingConfig};
-use crate::domain::join::JoinBy;
 use crate::hipcall::{Client, Connector, TrustError};
-use crate::source::Source;
-use crate::status::{Board, Records};
+use crate::status::Board;
 use crate::store::outbox::Outbox;
 use crate::store::replica::{ReplicaError, Shelf};
 use crate::tasks::Tasks;
@@ -28,27 +27,6 @@ impl Account {
     /// How alarms call its node.
     pub fn node_subject(&self) -> String {
         format!("node {}", self.config.node)
-    }
-}
-
-/// A source with its published copy. The first source that knows a number wins.
-#[derive(Clone)]
-pub struct Feed {
-    pub source: Arc<Source>,
-    pub shelf: Arc<Shelf>,
-    /// The source is one of balances, and its records are joined to contacts by this id.
-    pub join: Option<JoinBy>,
-    /// The sources of contacts whose balances these are.
-    pub join_to: Vec<String>,
-}
-
-impl Feed {
-    /// What its records are.
-    pub fn records(&self) -> Records {
-        match self.join {
-            Some(_) => Records::Balances,
-            None => Records::Contacts,
-        }
     }
 }
 

@@ -55,6 +55,7 @@ path = "balances.csv"
 [source.columns]
 join = "Cari"
 join-by = "customer-code"
+join-to = ["crm", "portal"]
 balance = "Bakiye"
 default-currency = "TRY"
 decimal = ","
