@@ -103,6 +103,16 @@ pub enum Shared {
     Several,
 }
 
+impl Shared {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Shared::No => "no",
+            Shared::Company => "company",
+            Shared::Several => "several",
+        }
+    }
+}
+
 impl Profile {
     pub fn new(contact: Contact, origin: Origin) -> Profile {
         Profile {

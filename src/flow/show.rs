@@ -21,9 +21,11 @@ pub(super) fn journal(account: &str, call: &Call, caller: &Reading, search: &Sea
         number = %caller,
         tried = search.steps(),
         rung = finding.map(|f| f.rung.as_str()),
+        shared = profile.map(|p| p.shared.as_str()),
         source = profile.map(|p| p.origin.source.as_str()),
         record = profile.and_then(|p| p.contact.key.as_deref()),
         as_of = profile.map(|p| p.origin.as_of.to_string()),
+        balance_as_of = profile.map(|p| p.balance_origin().as_of.to_string()),
         "the number was looked up"
     );
 }
