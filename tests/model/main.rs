@@ -4,6 +4,10 @@
 //! knows digits as text and no index (`naive.rs`). Between lookups copies are replaced and opened again. A
 //! scan with a mistake must be found out, or the comparison would prove nothing.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the counts are for whoever asks with --nocapture"
+)]
 #![allow(unreachable_pub)] // nothing outside reads these modules
 
 mod naive;
@@ -69,6 +73,10 @@ fn the_replica_answers_as_a_scan_of_all_contacts_does() {
         panic!("{difference}");
     }
     assert!(compared.lookups > 5_000, "{}", compared.lookups);
+    println!(
+        "{} lookups, found on {:?}",
+        compared.lookups, compared.found
+    );
     // Each rung was tried, and not by chance.
     for rung in Rung::ALL {
         let found = compared.found.get(&rung).copied().unwrap_or(0);
@@ -80,6 +88,7 @@ fn the_replica_answers_as_a_scan_of_all_contacts_does() {
 fn a_scan_with_a_mistake_is_found_out() {
     for mistake in Mistake::ALL {
         let compared = compare(0..WORLDS * 4, Some(mistake));
+        println!("{mistake:?} after {} lookups", compared.lookups);
         assert!(compared.difference.is_some(), "{mistake:?}");
     }
 }

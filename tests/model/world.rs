@@ -157,7 +157,7 @@ impl World {
         let feed = &self.office.feeds[source];
         let mut load = Load::begin(&feed.shelf, feed.join).unwrap();
         let contacts: Vec<Contact> = match source {
-            BALANCES => (0..6).map(|_| self.random.balance()).collect(),
+            BALANCES => (0..3).map(|_| self.random.balance()).collect(),
             _ => {
                 let count = self.random.0.usize(1..14);
                 (0..count).map(|_| self.random.contact()).collect()
@@ -226,9 +226,9 @@ impl Random {
 
     /// National digits, most of which several countries have.
     fn national(&mut self) -> String {
-        let starts = ["212555", "532555", "204520", "301234", "850555"];
+        let starts = ["212555", "212555", "312555", "532555", "204520", "850555"];
         let ends = [
-            "0100", "0101", "0110", "0199", "0000", "1000", "0200", "0123", "5757",
+            "0100", "0101", "0110", "0199", "0112", "1000", "1004", "0200", "0123", "5757",
         ];
         match self.0.u8(..10) {
             0 => self.one(&["4440333", "4440334", "912345678", "612345678", "21234567"]),
@@ -255,7 +255,9 @@ impl Random {
                 _ => digits.replace_range(at..=at, &digit),
             }
         }
-        let code = self.one(&["90", "90", "90", "90", "1", "44", "49", "39", "33"]);
+        let code = self.one(&[
+            "90", "90", "90", "90", "90", "90", "1", "44", "49", "39", "33",
+        ]);
         match self.0.u8(..12) {
             0..5 => format!("+{code}{digits}"),
             5 => format!("00{code}{digits}"),
@@ -287,26 +289,39 @@ impl Random {
         if !contact.is_nameable() {
             contact.name = Some("Ayla".to_owned());
         }
-        for _ in 0..self.0.usize(1..4) {
+        let is_head_office = self.0.u8(..4) == 0;
+        if is_head_office {
+            contact.name = None;
+            contact.company = Some(self.one(&["Acme", "ACME", "Beta A.S."]));
+            let end = self.one(&["0100", "0110", "1000", "0200"]);
+            let start = self.one(&["212555", "312555", "3012"]);
+            self.add(&mut contact, "TR", &format!("+90{start}{end}"));
+        }
+        for _ in usize::from(is_head_office)..self.0.usize(1..4) {
+            let text = self.text();
             let region = self.one(&["TR", "TR", "TR", "GB", "-"]);
-            let place = Dialling {
-                region: Region::parse(&region),
-                ..Dialling::default()
-            };
-            let marked = self.0.u8(..4) == 0;
-            let Ok(reading) = place.read(&self.text()) else {
-                continue;
-            };
-            // As the source does: each once.
-            let number = reading.number.filter(|n| !contact.numbers.contains(n));
-            contact.numbers.extend(number);
-            let loose = reading.loose.filter(|l| !contact.loose.contains(l));
-            contact.loose.extend(loose);
-            let marked = reading.number.filter(|_| marked);
-            let marked = marked.filter(|n| !contact.switchboards.contains(n));
-            contact.switchboards.extend(marked);
+            self.add(&mut contact, &region, &text);
         }
         contact
+    }
+
+    /// As a source does: each once, and some marked.
+    fn add(&mut self, contact: &mut Contact, region: &str, text: &str) {
+        let place = Dialling {
+            region: Region::parse(region),
+            ..Dialling::default()
+        };
+        let marked = self.0.u8(..4) == 0;
+        let Ok(reading) = place.read(text) else {
+            return;
+        };
+        let number = reading.number.filter(|n| !contact.numbers.contains(n));
+        contact.numbers.extend(number);
+        let loose = reading.loose.filter(|l| !contact.loose.contains(l));
+        contact.loose.extend(loose);
+        let marked = reading.number.filter(|_| marked);
+        let marked = marked.filter(|n| !contact.switchboards.contains(n));
+        contact.switchboards.extend(marked);
     }
 
     fn balance(&mut self) -> Contact {
