@@ -49,6 +49,12 @@ impl LooseNumber {
         self.home.into()
     }
 
+    /// The same digits, and not written in two different countries.
+    pub fn is_as(self, other: LooseNumber) -> bool {
+        let one_place = self.home == other.home || self.home == 0 || other.home == 0;
+        self.digits == other.digits && one_place
+    }
+
     /// The number that these digits are if they begin with a country code, and that is in service.
     pub fn elsewhere(self) -> Option<PhoneNumber> {
         in_service(&format!("+{}", self.digits))
@@ -303,6 +309,9 @@ mod tests {
             ("TR", "+90 204 520 57 57", "+902045205757"),
             ("TR", "0090 204 520 57 57", "+902045205757"),
             ("TR", "442045205757", "+442045205757"),
+            // Too long for Spain; its end would be a number of Istanbul.
+            ("TR", "0034 216 781 97 64", "TooLong"),
+            ("-", "0034 216 781 97 64", "TooLong"),
             ("TR", "8 0532 555 01 01", "+90805325550101?805325550101"),
             ("GB", "8 020 4520 5757", "?802045205757"),
             ("TR", "555 01 01", "TooShort"),

@@ -134,7 +134,8 @@ impl Ladder {
             (Rung::National, _, Some(loose)) => {
                 let same =
                     |n: &PhoneNumber| n.split().1 == loose.digits() && is_national(*n, n.kind());
-                contact.loose.contains(&loose) || contact.numbers.iter().any(same)
+                let as_written = |l: &LooseNumber| l.is_as(loose);
+                contact.loose.iter().any(as_written) || contact.numbers.iter().any(same)
             }
             (Rung::National, Some(number), None) if is_national(number, caller.kind) => {
                 let (code, national) = number.split();
