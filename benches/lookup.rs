@@ -1,14 +1,16 @@
-//! Looking a number up: in the replica on disk, as the daemon does it, and in a `HashMap`.
+//! Looking a number up: in the replica on disk, by the whole ladder, as the daemon does it, and in a `HashMap`;
+//! and how much of the disk what numbers are found by takes.
 
 mod support;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use fastrand::Rng;
+use jiff::Timestamp;
 use ringcard::config::Config;
 use ringcard::domain::call::Skip;
 use ringcard::domain::contact::Contact;
@@ -29,8 +31,11 @@ const LOOKUPS: usize = 200_000;
 const DAEMON_LOOKUPS: usize = 50_000;
 /// Of a hundred.
 const KNOWN: u8 = 80;
-/// The target, in microseconds.
+/// The targets, in microseconds: one question, and all of a ladder that finds nobody.
 const P99_MICROS: f64 = 20.0;
+const LADDER_P99_MICROS: f64 = 50.0;
+/// The target for all indexes together.
+const BYTES_A_NUMBER: f64 = 40.0;
 
 /// Through every rung, for nobody, in microseconds.
 const LADDER_P99_MICROS: f64 = 50.0;
@@ -53,7 +58,8 @@ async fn measure(contacts: usize) -> Result<()> {
     let office = Office::new(contacts)?;
     office.sync()?;
     let config = Config::load(&office.demo.config_path())?;
-    let region = config.accounts.first().ok_or("no account")?.region;
+    let account = config.accounts.first().ok_or("no account")?;
+    let (region, dialling) = (account.region, account.dialling.clone());
     let (flows, damaged) = Flows::open(config, None)?;
     if !damaged.is_empty() {
         return Err("the replica is damaged".into());
@@ -109,6 +115,88 @@ async fn measure(contacts: usize) -> Result<()> {
     Ok(())
 }
 
+fn flow(office: &Arc<Flows>) -> Flow {
+    Flow {
+        office: Arc::new(ArcSwap::new(office.clone())),
+        outbox: Arc::new(Outbox::new(Vec::new()).0),
+        board: Arc::default(),
+        tasks: Tasks::default(),
+    }
+}
+
+fn known_texts(contacts: usize) -> Vec<String> {
+    let known = known(contacts);
+    let mut random = Rng::with_seed(2);
+    let one = || known[random.usize(..known.len())].number.clone();
+    std::iter::repeat_with(one).take(LOOKUPS).collect()
+}
+
+/// Numbers that begin so and that no contact has.
+fn nobodys(contacts: usize, start: &str, more: usize) -> Vec<String> {
+    let last = |text: &str| {
+        let digits = text.chars().filter(char::is_ascii_digit).rev();
+        digits.take(10).collect::<String>()
+    };
+    let known: HashSet<String> = known(contacts).iter().map(|k| last(&k.number)).collect();
+    let mut random = Rng::with_seed(3);
+    let one = || {
+        let digits = std::iter::repeat_with(|| random.digit(10)).take(more);
+        format!("{start}{}", digits.collect::<String>())
+    };
+    let some = std::iter::repeat_with(one).filter(|text| !known.contains(&last(text)));
+    some.take(LOOKUPS).collect()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Somebody,
+    /// An extension may still be found for its company.
+    Nobody,
+}
+
+/// From the text that a call has to the answer.
+fn climb(flow: &Flow, dialling: &Dialling, texts: &[String], expected: Expected) -> Result<Spread> {
+    let office = flow.office.load_full();
+    let mut spread = Spread::new()?;
+    for text in texts {
+        let asked = Instant::now();
+        let caller = dialling.read(text)?;
+        let search = flow.find(&office, &caller);
+        spread.add(asked.elapsed());
+        let exact = search.tried.first().is_some_and(|(_, found)| *found > 0);
+        if exact != (expected == Expected::Somebody) {
+            return Err(format!("on the way: {}", search.steps()).into());
+        }
+    }
+    Ok(spread)
+}
+
+/// What a copy with its indexes has more than the same contacts without any.
+fn bytes_a_number(flows: &Flows) -> Result<f64> {
+    let source = &flows.feeds.first().ok_or("no source")?.source;
+    let (with, numbers) = copy_of(source, None)?;
+    // Records of balances are found by their id alone, and these have none.
+    let (without, _) = copy_of(source, Some(JoinBy::Email))?;
+    Ok((with - without) as f64 / numbers as f64)
+}
+
+/// The size of a copy, and the numbers in it.
+fn copy_of(source: &Source, join: Option<JoinBy>) -> Result<(u64, u64)> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let (shelf, _) = Shelf::open(directory.path().into())?;
+    let mut load = Load::begin(&shelf, join)?;
+    let picked = source.pick(std::time::SystemTime::now())?;
+    source
+        .read(&picked, &mut |_| {}, &mut |contact| load.add(&contact))
+        .map_err(|e| format!("{e:?}"))?;
+    let facts = load.publish(&shelf, Timestamp::UNIX_EPOCH, String::new())?;
+    let mut size = 0;
+    for entry in std::fs::read_dir(directory.path())? {
+        size += entry?.metadata()?.len();
+    }
+    Ok((size, facts.numbers))
+}
+
 fn questions(contacts: usize, region: Region) -> Result<Vec<Question>> {
     let known = known(contacts);
     let mut numbers = HashMap::new();
@@ -161,12 +249,7 @@ fn replica(flows: &Flows, questions: &[Question]) -> Result<Spread> {
 
 /// As a call asks: on a worker that hands its other tasks on first.
 async fn as_the_daemon(office: &Arc<Flows>, questions: &[Question]) -> Result<Spread> {
-    let flow = Flow {
-        office: Arc::new(ArcSwap::new(office.clone())),
-        outbox: Arc::new(Outbox::new(Vec::new()).0),
-        board: Arc::default(),
-        tasks: Tasks::default(),
-    };
+    let flow = flow(office);
     let (office, questions) = (office.clone(), questions.to_vec());
     let ask = async move {
         let mut spread = Spread::new()?;

@@ -292,3 +292,250 @@ fn length(digits: u64) -> u32 {
 fn power(digits: u32) -> u64 {
     10_u64.pow(digits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::dialling::Dialling;
+    use crate::domain::phone::Region;
+
+    fn place(region: &str) -> Dialling {
+        Dialling {
+            region: Region::parse(region),
+            ..Dialling::default()
+        }
+    }
+
+    fn caller(text: &str) -> Reading {
+        place("TR").read(text).unwrap()
+    }
+
+    /// Somebody whose number is written so among numbers of a place; `-` is no place.
+    fn person(text: &str, region: &str) -> Contact {
+        let reading = place(region).read(text).unwrap();
+        Contact {
+            name: Some("Ayşe".into()),
+            numbers: reading.number.into_iter().collect(),
+            loose: reading.loose.into_iter().collect(),
+            ..Contact::default()
+        }
+    }
+
+    fn company(text: &str) -> Contact {
+        Contact {
+            name: None,
+            company: Some("Acme".into()),
+            ..person(text, "TR")
+        }
+    }
+
+    fn marked(text: &str) -> Contact {
+        let company = company(text);
+        Contact {
+            switchboards: company.numbers.clone(),
+            ..company
+        }
+    }
+
+    fn turkish() -> Ladder {
+        Ladder {
+            home: vec![90],
+            ..Ladder::default()
+        }
+    }
+
+    /// The first rung that means the contact; it must also ask for what leads there.
+    fn rung(ladder: &Ladder, from: &str, contact: &Contact) -> &'static str {
+        let caller = caller(from);
+        let means = |rung: &Rung| ladder.means(*rung, &caller, contact);
+        let Some(rung) = Rung::ALL.into_iter().find(means) else {
+            return "-";
+        };
+        let asked = ladder.questions(rung, &caller);
+        let leads = |question: &Question| match *question {
+            Question::Having(number) => contact.numbers.contains(&number),
+            Question::Ending(digits) => {
+                let numbers = contact.numbers.iter().map(|n| n.digits());
+                let mut all = numbers.chain(contact.loose.iter().map(|l| l.digits()));
+                all.any(|n| n % power(length(digits)) == digits)
+            }
+            Question::Block(stem) => blocks(contact).any(|block| block.stem == stem),
+            Question::Within { .. } => false,
+        };
+        assert!(asked.iter().any(leads), "{from}: {rung:?} asks {asked:?}");
+        rung.as_str()
+    }
+
+    #[test]
+    fn a_number_means_who_has_it_and_who_has_it_without_its_country() {
+        let cases = [
+            ("+905325550101", "0532 555 01 01", "TR", "exact"),
+            ("0532 555 01 01", "+90 532 555 01 01", "GB", "exact"),
+            ("+442045205757", "020 4520 5757", "TR", "national"),
+            ("020 4520 5757", "+44 20 4520 5757", "TR", "national"),
+            ("020 4520 5757", "2045205757", "-", "national"),
+            ("+905325550101", "0532 555 01 01", "-", "national"),
+            ("8 0532 555 01 01", "+905325550101", "TR", "tail"),
+            ("+905325550101", "8 0532 555 01 01", "TR", "tail"),
+            ("+905325550101", "905325550101", "-", "tail"),
+        ];
+        for (from, text, region, expected) in cases {
+            let found = rung(&turkish(), from, &person(text, region));
+            assert_eq!(found, expected, "{from} and {text} of {region}");
+        }
+    }
+
+    #[test]
+    fn a_number_means_nobody_who_only_has_a_similar_one() {
+        let cases = [
+            // One digit.
+            ("+905325550102", "0532 555 01 01", "TR"),
+            ("+915325550101", "0532 555 01 01", "TR"),
+            // The same digits in two countries.
+            ("+12125550101", "+90 212 555 01 01", "TR"),
+            ("+902125550101", "+1 212 555 0101", "TR"),
+            ("020 4520 5757", "020 4520 5758", "GB"),
+            // Written without a country, but in service here.
+            ("+495325550101", "0532 555 01 01", "-"),
+            // A digit too many makes an end that is somebody else's.
+            ("+903222555010", "0532 225 55 010", "TR"),
+            ("+903222555010", "8 0322 255 50 10", "GB"),
+            // Digits that are a number of another country as they stand.
+            ("+902045205757", "442045205757", "-"),
+            // A short number within a long one, and a service number without its country.
+            ("+902124440333", "444 0 333", "TR"),
+            ("444 0 333", "+90 212 444 03 33", "TR"),
+            ("+908005550100", "0800 555 01 00", "-"),
+            ("+448505550100", "0850 555 01 00", "TR"),
+            // The zero of an Italian number is lost without its country.
+            ("+390212345678", "02 1234 5678", "-"),
+        ];
+        for (from, text, region) in cases {
+            let found = rung(&turkish(), from, &person(text, region));
+            assert_eq!(found, "-", "{from} and {text} of {region}");
+        }
+    }
+
+    #[test]
+    fn short_and_service_numbers_are_found_exactly() {
+        for (from, text) in [
+            ("4440333", "444 0 333"),
+            ("+904440333", "444 0 333"),
+            ("0850 555 01 00", "+90 850 555 0100"),
+            ("+908005550100", "0800 555 01 00"),
+        ] {
+            assert_eq!(rung(&turkish(), from, &person(text, "TR")), "exact");
+        }
+    }
+
+    #[test]
+    fn a_tail_has_as_many_digits_as_it_should() {
+        let with = |tail_digits| Ladder {
+            tail_digits,
+            ..turkish()
+        };
+        // Eight and ten digits behind the country.
+        let cases = [
+            ("+4532123456", "4532123456", 8, "tail"),
+            ("+4532123456", "4532123456", 9, "-"),
+            ("+905325550101", "905325550101", 10, "tail"),
+            ("+905325550101", "905325550101", 11, "-"),
+            ("+905325550101", "905325550101", 12, "-"),
+        ];
+        for (from, text, digits, expected) in cases {
+            let found = rung(&with(digits), from, &person(text, "-"));
+            assert_eq!(found, expected, "{from} with {digits} digits");
+        }
+    }
+
+    #[test]
+    fn a_switchboards_extensions_are_the_companys() {
+        let cases = [
+            (marked("0212 555 01 20"), "0212 555 01 29", "head-office"),
+            (marked("0212 555 01 20"), "0212 555 01 30", "-"),
+            (marked("0212 555 01 23"), "0212 555 01 24", "-"),
+            (marked("0212 555 10 00"), "0212 555 11 00", "head-office"),
+            (marked("+1 212 555 0100"), "+12125550101", "head-office"),
+            // Numbers of Berlin are as long as they need to be.
+            (marked("+49 30 1234567"), "+49 30 123456712", "head-office"),
+            (marked("+49 30 1234567"), "+49 30 123456812", "-"),
+            (company("0212 555 01 00"), "0212 555 01 99", "head-office"),
+            (company("0212 555 01 00"), "0212 555 02 00", "-"),
+            (company("0212 555 01 20"), "0212 555 01 29", "-"),
+            // One in a thousand numbers ends so by chance; more than a hundred must be said.
+            (company("0212 555 10 00"), "0212 555 10 99", "head-office"),
+            (company("0212 555 10 00"), "0212 555 11 00", "-"),
+            // Who moves with the number can't be told in America.
+            (company("+1 212 555 0100"), "+12125550101", "-"),
+            (company("0532 555 01 00"), "0532 555 01 01", "-"),
+            (company("444 0 300"), "444 0 333", "-"),
+            (company("0850 555 01 00"), "0850 555 01 01", "-"),
+        ];
+        for (contact, from, expected) in cases {
+            let number = contact.numbers[0].e164();
+            assert_eq!(
+                rung(&turkish(), from, &contact),
+                expected,
+                "{number} {from}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_persons_number_and_one_of_no_company_are_no_switchboard() {
+        let named = Contact {
+            name: Some("Ayşe".into()),
+            ..company("0212 555 01 00")
+        };
+        let nobodys = Contact {
+            company: None,
+            ..marked("0212 555 01 00")
+        };
+        for contact in [named, nobodys] {
+            assert_eq!(rung(&turkish(), "0212 555 01 01", &contact), "-");
+        }
+    }
+
+    #[test]
+    fn extensions_have_as_many_digits_as_they_may() {
+        let head = marked("0212 555 00 00");
+        let callers = ["555 00 01", "555 00 10", "555 01 00", "555 10 00"];
+        for most in HEAD_OFFICE_DIGITS {
+            let ladder = Ladder {
+                head_office_digits: most,
+                ..turkish()
+            };
+            for (end, digits) in callers.into_iter().zip(1..) {
+                let expected = if digits <= most { "head-office" } else { "-" };
+                let found = rung(&ladder, &format!("0212 {end}"), &head);
+                assert_eq!(found, expected, "{end} with {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_block_is_as_large_as_a_town() {
+        let short = marked("444 0 000");
+        let stems: Vec<u64> = blocks(&short).map(|block| block.stem).collect();
+        assert_eq!(stems, [90_444_000, 9_044_400, 904_440]);
+    }
+
+    #[test]
+    fn whoever_is_in_the_block_is_asked_after() {
+        let within = |contact: &Contact, from: &str| {
+            let asked = turkish().neighbours(&caller(from), contact);
+            move |digits: u64| {
+                asked.iter().any(|question| match *question {
+                    Question::Within { stem, more } => digits / power(more) == stem,
+                    _ => false,
+                })
+            }
+        };
+        let recognised = within(&company("0212 555 01 00"), "0212 555 01 01");
+        // The whole hundred, the caller's ten and not, and longer numbers.
+        assert!(recognised(902_125_550_199) && recognised(902_125_550_102));
+        assert!(recognised(9_021_255_501_234) && !recognised(902_125_550_200));
+        let marked = within(&marked("0212 555 01 20"), "0212 555 01 21");
+        assert!(marked(902_125_550_129) && !marked(902_125_550_130));
+    }
+}

@@ -240,3 +240,254 @@ fn listed(candidates: &[Candidate]) -> Contact {
         ..Contact::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::contact::Flags;
+    use crate::domain::money::{DecimalSign, Money};
+    use jiff::Timestamp;
+
+    fn named(name: &str, company: &str) -> Contact {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Contact {
+            name: some(name),
+            company: some(company),
+            ..Contact::default()
+        }
+    }
+
+    fn with_code(code: &str, contact: Contact) -> Contact {
+        let ids = Ids {
+            customer_code: Some(code.into()),
+            ..Ids::default()
+        };
+        Contact { ids, ..contact }
+    }
+
+    fn with_tax(tax: &str, contact: Contact) -> Contact {
+        let ids = Ids {
+            tax_number: Some(tax.into()),
+            ..contact.ids
+        };
+        Contact { ids, ..contact }
+    }
+
+    fn with_balance(text: &str, contact: Contact) -> Contact {
+        Contact {
+            balance: Money::parse(text, DecimalSign::Point, None).ok(),
+            ..contact
+        }
+    }
+
+    fn candidate((source, contact): (usize, Contact)) -> Candidate {
+        let origin = Origin {
+            source: format!("source {source}"),
+            as_of: Timestamp::UNIX_EPOCH,
+        };
+        Candidate {
+            contact,
+            source,
+            origin,
+        }
+    }
+
+    fn chosen(contacts: &[Contact], rung: Rung, sharing: Sharing) -> Result<Choice, Skip> {
+        let candidates = contacts.iter().map(|c| candidate((0, c.clone())));
+        choose(&candidates.collect::<Vec<_>>(), rung, sharing)
+    }
+
+    /// Who is shown: `Ayşe of Acme`, `a company: Acme`, `several: Ayşe / Can`.
+    fn shown(contacts: &[Contact], rung: Rung, sharing: Sharing) -> String {
+        match chosen(contacts, rung, sharing) {
+            Ok(choice) => {
+                let name = choice.contact.name.unwrap_or_default();
+                let company = choice.contact.company.unwrap_or_default();
+                match choice.shared {
+                    Shared::No => format!("{name} of {company}"),
+                    Shared::Company => format!("a company: {name}{company}"),
+                    Shared::Several => format!("several: {name}{company}"),
+                }
+            }
+            Err(skip) => format!("{skip:?}"),
+        }
+    }
+
+    #[test]
+    fn a_number_that_different_contacts_share_shows_what_the_operator_chose() {
+        let (ayse, can) = (named("Ayşe", "Acme"), named("Can", ""));
+        let beta = named("Su", "Beta");
+        let two = [ayse.clone(), can.clone()];
+        let three = [ayse.clone(), can.clone(), beta.clone()];
+        let cases: [(&[Contact], Sharing, &str); 9] = [
+            (&two, Sharing::List, "several: Ayşe / Can"),
+            (&two, Sharing::First, "Ayşe of Acme"),
+            (&two, Sharing::CompanyOnly, "a company: Acme"),
+            (&two, Sharing::None, "SharedNumber"),
+            (&three, Sharing::List, "several: Ayşe / Can / Su"),
+            (&three, Sharing::CompanyOnly, "SharedNumber"),
+            (
+                &[can.clone(), named("Ali", "")],
+                Sharing::CompanyOnly,
+                "SharedNumber",
+            ),
+            (std::slice::from_ref(&can), Sharing::None, "Can of "),
+            (&[], Sharing::List, "UnknownCaller"),
+        ];
+        for (contacts, sharing, expected) in cases {
+            assert_eq!(
+                shown(contacts, Rung::Exact, sharing),
+                expected,
+                "{sharing:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_has_each_name_once_and_counts_the_rest() {
+        let names = ["Ayşe", "Can", "Ayşe", "Ece", "Su", "Ali"];
+        let mut contacts: Vec<Contact> = names.iter().map(|n| named(n, "")).collect();
+        contacts.push(named("", "Acme"));
+        let shown = shown(&contacts, Rung::Exact, Sharing::List);
+        assert_eq!(shown, "several: Ayşe / Can / Ece (+3)");
+    }
+
+    #[test]
+    fn first_is_the_newest_of_the_most_trusted_source() {
+        let changed = |updated, name| Contact {
+            updated,
+            ..named(name, "")
+        };
+        let candidates = [
+            (0, changed(None, "undated")),
+            (0, changed(Some(1), "older")),
+            (0, changed(Some(2), "newer")),
+            (1, changed(Some(3), "less trusted")),
+        ]
+        .map(candidate);
+        let choice = choose(&candidates, Rung::Exact, Sharing::First).unwrap();
+        assert_eq!(choice.contact.name.as_deref(), Some("newer"));
+        assert_eq!(choice.origin.source, "source 0");
+    }
+
+    #[test]
+    fn a_guess_is_not_made_twice() {
+        let two = [named("Ayşe", "Acme"), named("Can", "")];
+        let colleagues = [named("Ayşe", "Acme"), named("Can", "ACME")];
+        let alone = [named("Ayşe", "Acme")];
+        for rung in [Rung::National, Rung::Tail] {
+            for sharing in [Sharing::First, Sharing::List, Sharing::CompanyOnly] {
+                assert_eq!(shown(&two, rung, sharing), "SharedNumber");
+                assert_eq!(shown(&colleagues, rung, sharing), "a company: Acme");
+                assert_eq!(shown(&alone, rung, sharing), "Ayşe of Acme");
+            }
+        }
+        let head = Rung::HeadOffice;
+        assert_eq!(shown(&alone, head, Sharing::First), "a company: Acme");
+        assert_eq!(shown(&two, head, Sharing::First), "SharedNumber");
+        assert_eq!(
+            shown(&[named("Can", "")], head, Sharing::List),
+            "SharedNumber"
+        );
+    }
+
+    #[test]
+    fn the_same_card_twice_is_one_with_what_both_agree_on() {
+        let record = |key: &str, code: &str| Contact {
+            key: Some(key.into()),
+            ..with_code(code, named("Ayşe", "Acme"))
+        };
+        let choose = |a, b| chosen(&[a, b], Rung::Exact, Sharing::None).unwrap();
+        let same = choose(record("1", "c1"), record("1", "c1"));
+        assert_eq!(same.shared, Shared::No);
+        assert_eq!(same.contact, record("1", "c1"));
+        let other = choose(record("1", "c1"), record("2", "c2"));
+        assert_eq!(other.contact, named("Ayşe", "Acme"));
+        let half = choose(record("1", "c1"), record("2", "c1"));
+        assert_eq!(half.contact, with_code("c1", named("Ayşe", "Acme")));
+        let unsaid = choose(record("1", "c1"), named("Ayşe", "Acme"));
+        assert_eq!(unsaid.contact, named("Ayşe", "Acme"));
+    }
+
+    #[test]
+    fn whatever_a_card_would_show_tells_two_contacts_apart() {
+        let ayse = named("Ayşe", "");
+        let flags = Flags {
+            vip: Some(String::new()),
+            ..Flags::default()
+        };
+        let others = [
+            named("Ayse", ""),
+            named("Ayşe", "Acme"),
+            with_balance("1 TRY", ayse.clone()),
+            Contact {
+                owner: Some("su@example.com".into()),
+                ..ayse.clone()
+            },
+            Contact {
+                flags,
+                ..ayse.clone()
+            },
+            Contact {
+                fields: [("city".into(), "İzmir".into())].into(),
+                ..ayse.clone()
+            },
+        ];
+        for other in others {
+            let shown = shown(&[ayse.clone(), other], Rung::Exact, Sharing::None);
+            assert_eq!(shown, "SharedNumber");
+        }
+    }
+
+    #[test]
+    fn colleagues_are_their_company_without_what_only_one_of_them_has() {
+        let ayse = with_balance("10 TRY", with_code("c1", named("Ayşe", "Acme A.Ş.")));
+        let can = with_balance("20 TRY", with_code("c1", named("Can", "ACME AŞ")));
+        let together = chosen(&[ayse.clone(), can.clone()], Rung::Exact, Sharing::None).unwrap();
+        assert_eq!(together.contact, with_code("c1", named("", "Acme A.Ş.")));
+        assert_eq!(together.shared, Shared::Company);
+        let apart = with_code("c2", can.clone());
+        let together = chosen(&[ayse.clone(), apart], Rung::Exact, Sharing::None).unwrap();
+        assert_eq!(together.contact, named("", "Acme A.Ş."));
+        // Who calls from an unknown extension need not have the account.
+        let extension = chosen(&[ayse, can], Rung::HeadOffice, Sharing::None).unwrap();
+        assert_eq!(extension.contact, named("", "Acme A.Ş."));
+    }
+
+    #[test]
+    fn one_name_with_two_tax_numbers_is_two_companies() {
+        let (ayse, can) = (named("Ayşe", "Acme"), named("Can", "Acme"));
+        let two = [with_tax("123", ayse.clone()), with_tax("456", can.clone())];
+        let one = [with_tax("123", ayse), can];
+        for rung in Rung::ALL {
+            assert_eq!(shown(&two, rung, Sharing::None), "SharedNumber", "{rung:?}");
+            assert_eq!(
+                shown(&one, rung, Sharing::None),
+                "a company: Acme",
+                "{rung:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_where_there_is_no_company_is_none() {
+        for company in ["", "-", ".", "Yok", "ÖZEL", "private", "n/a"] {
+            assert_eq!(company_id(&named("Ayşe", company)), None, "{company}");
+            let two = [named("Ayşe", company), named("Can", company)];
+            assert_eq!(shown(&two, Rung::Exact, Sharing::None), "SharedNumber");
+        }
+        let folded = |company| company_id(&named("", company));
+        assert_eq!(folded("IŞIK LTD. ŞTİ."), folded("ışık ltd şti"));
+        assert_ne!(folded("C++ Ltd"), folded("C# Ltd"));
+    }
+
+    #[test]
+    fn of_more_contacts_than_are_looked_at_nobody_is_named() {
+        let same = vec![named("Ayşe", "Acme"); CANDIDATES];
+        assert_eq!(shown(&same, Rung::Exact, Sharing::First), "Ayşe of Acme");
+        let more = vec![named("Ayşe", "Acme"); CANDIDATES + 1];
+        for rung in Rung::ALL {
+            assert_eq!(shown(&more, rung, Sharing::First), "SharedNumber");
+        }
+    }
+}

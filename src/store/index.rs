@@ -145,3 +145,43 @@ fn write_doubtful(transaction: &WriteTransaction, ids: &mut Rows) -> Result<u64,
     }
     write(transaction, IDS, &mut rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::dialling::LooseNumber;
+
+    #[test]
+    fn what_is_held_in_memory_is_bounded() {
+        let rows = |count| vec![(0, 0); count];
+        let loose = |count: u64| Contact {
+            loose: (0..count)
+                .filter_map(|n| LooseNumber::new(5_325_550_100 + n, 90))
+                .collect(),
+            ..Contact::default()
+        };
+        let full = Index {
+            numbers: rows(NUMBERS_PER_SOURCE - 2),
+            loose: rows(1),
+            ..Index::default()
+        };
+        assert!(full.has_room(&loose(1)) && !full.has_room(&loose(2)));
+        let full = Index {
+            ids: rows(NUMBERS_PER_SOURCE - JOINED_BY.len()),
+            ..Index::default()
+        };
+        assert!(full.has_room(&loose(1)));
+        for full in [
+            Index {
+                ids: rows(NUMBERS_PER_SOURCE),
+                ..Index::default()
+            },
+            Index {
+                blocks: rows(NUMBERS_PER_SOURCE),
+                ..Index::default()
+            },
+        ] {
+            assert!(!full.has_room(&loose(1)));
+        }
+    }
+}

@@ -387,3 +387,6 @@ fn generations(directory: &Path) -> io::Result<Vec<u64>> {
     found.sort_unstable();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -263,7 +263,7 @@ impl<'a> Scan<'a> {
                 rung,
                 shared: Shared::Company,
                 name: None,
-                company: Some(company),
+                company: Some(Answer::spelt(Shared::Company, company)),
                 balance: code
                     .filter(|_| account)
                     .and_then(|c| self.balance(source, &c)),
@@ -291,7 +291,7 @@ impl<'a> Scan<'a> {
                     rung,
                     shared: Shared::Company,
                     name: None,
-                    company: Some(company),
+                    company: Some(Answer::spelt(Shared::Company, company)),
                     balance: None,
                     key: None,
                 })

@@ -101,6 +101,16 @@ pub struct Answer {
     pub key: Option<String>,
 }
 
+impl Answer {
+    /// Colleagues may write their company in different ways, and any will do.
+    pub fn spelt(shared: Shared, company: String) -> String {
+        match shared {
+            Shared::Company => company.to_uppercase(),
+            _ => company,
+        }
+    }
+}
+
 pub struct World {
     pub contents: Contents,
     pub dialling: Dialling,
@@ -201,11 +211,13 @@ impl World {
     pub fn find(&self, caller: &Reading) -> Option<Answer> {
         let finding = self.flow.find(&self.office, caller).outcome.ok()?;
         let contact = finding.profile.contact;
+        let shared = finding.profile.shared;
+        let company = contact.company;
         Some(Answer {
             rung: finding.rung,
-            shared: finding.profile.shared,
+            shared,
             name: contact.name,
-            company: contact.company,
+            company: company.map(|c| Answer::spelt(shared, c)),
             balance: contact.balance.map(|b| b.amount.to_string()),
             key: contact.key,
         })
