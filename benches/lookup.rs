@@ -15,10 +15,14 @@ use ringcard::config::Config;
 use ringcard::domain::call::Skip;
 use ringcard::domain::contact::Contact;
 use ringcard::domain::dialling::{Dialling, Reading};
+use ringcard::domain::join::JoinBy;
 use ringcard::domain::ladder::Question as Asked;
 use ringcard::domain::phone::{PhoneNumber, Region};
 use ringcard::flow::office::{Flow, Office as Flows};
-use ringcard::store::outbox::{Counts, Outbox};
+use ringcard::source::Source;
+use ringcard::store::load::Load;
+use ringcard::store::outbox::Outbox;
+use ringcard::store::replica::Shelf;
 use ringcard::tasks::Tasks;
 
 use support::office::{Office, known};
@@ -36,11 +40,6 @@ const P99_MICROS: f64 = 20.0;
 const LADDER_P99_MICROS: f64 = 50.0;
 /// The target for all indexes together.
 const BYTES_A_NUMBER: f64 = 40.0;
-
-/// Through every rung, for nobody, in microseconds.
-const LADDER_P99_MICROS: f64 = 50.0;
-/// Of all that a number is found by.
-const INDEX_BYTES: f64 = 40.0;
 
 fn main() -> ExitCode {
     let contacts = match support::has("--million") {
@@ -70,23 +69,19 @@ async fn measure(contacts: usize) -> Result<()> {
     let again = replica(&flows, &questions)?;
     let daemon = as_the_daemon(&flows, &questions[..DAEMON_LOOKUPS]).await?;
     let floor = floor(&flows, &questions)?;
-    let ladder = Ladder::new(&flows, region);
-    let hit = ladder.climb(&questions.iter().map(|(n, _)| n.e164()).collect::<Vec<_>>())?;
-    let miss = ladder.climb(&strangers(|random| {
-        let area = ["212", "216", "312", "232"][random.usize(..4)];
-        format!("+90{area}{:07}", random.u32(2_000_000..9_000_000))
-    }))?;
-    let bare = ladder.climb(&strangers(|random| {
-        format!("0204{:07}", random.u32(..10_000_000))
-    }))?;
+    let flow = flow(&flows);
+    let climb = |texts: &[String], expected| climb(&flow, &dialling, texts, expected);
+    let exact = climb(&known_texts(contacts), Expected::Somebody)?;
+    let nobody = climb(&nobodys(contacts, "+90212", 7), Expected::Nobody)?;
+    let bare = climb(&nobodys(contacts, "020", 8), Expected::Nobody)?;
     let rows = [
         ("HashMap", &floor),
         ("replica, just opened", &first),
         ("replica, the same again", &again),
         ("replica, as a call asks", &daemon),
-        ("from text through the ladder, 80 % known", &hit),
-        ("the same, nobody has it: all four rungs", &miss),
-        ("the same, digits without a country", &bare),
+        ("ladder, the number itself", &exact),
+        ("ladder, a line nobody has", &nobody),
+        ("ladder, digits without a country", &bare),
     ]
     .map(|(name, spread)| {
         let mut row = vec![name.to_owned(), spread.count().to_string()];
@@ -96,22 +91,10 @@ async fn measure(contacts: usize) -> Result<()> {
     table(&["us", "times", "p50", "p90", "p99", "max"], &rows);
     let slow = first.at(0.99).max(again.at(0.99));
     target("a lookup in the replica, p99", P99_MICROS, slow, " us");
-    let slow = miss.at(0.99).max(bare.at(0.99));
-    target(
-        "the whole ladder for nobody, p99",
-        LADDER_P99_MICROS,
-        slow,
-        " us",
-    );
-    let replica = flows.feeds.first().and_then(|f| f.shelf.current());
-    let replica = replica.ok_or("no replica")?;
-    let each = replica.index_bytes()? as f64 / replica.facts.numbers as f64;
-    target(
-        "all indexes on disk, each number",
-        INDEX_BYTES,
-        each,
-        " bytes",
-    );
+    let slow = nobody.at(0.99).max(bare.at(0.99)).max(exact.at(0.99));
+    target("from text to answer, p99", LADDER_P99_MICROS, slow, " us");
+    let bytes = bytes_a_number(&flows)?;
+    target("the indexes, a number", BYTES_A_NUMBER, bytes, " bytes");
     Ok(())
 }
 
@@ -291,49 +274,4 @@ fn floor(flows: &Flows, questions: &[Question]) -> Result<Spread> {
         check(found.as_ref(), name.as_ref())?;
     }
     Ok(spread)
-}
-
-/// The whole way from a text to whom it is taken for, without the thread's hand-over.
-struct Ladder {
-    flow: Flow,
-    office: Arc<Flows>,
-    dialling: Dialling,
-}
-
-impl Ladder {
-    fn new(office: &Arc<Flows>, region: Region) -> Ladder {
-        let flow = Flow {
-            office: Arc::new(ArcSwap::new(office.clone())),
-            outbox: Arc::new(Outbox::new(Vec::new()).0),
-            board: Arc::default(),
-            tasks: Tasks::default(),
-        };
-        Ladder {
-            flow,
-            office: office.clone(),
-            dialling: Dialling::of(region),
-        }
-    }
-
-    fn climb(&self, texts: &[String]) -> Result<Spread> {
-        let mut spread = Spread::new()?;
-        for text in texts {
-            let asked = Instant::now();
-            let caller = self.dialling.read(text)?;
-            let search = self.flow.find(&self.office, &caller);
-            spread.add(asked.elapsed());
-            let known = self.flow.board.show(Counts::default()).alarms.is_empty();
-            if !known || search.tried.is_empty() {
-                return Err("a copy could not be read".into());
-            }
-        }
-        Ok(spread)
-    }
-}
-
-fn strangers(text: impl Fn(&mut Rng) -> String) -> Vec<String> {
-    let mut random = Rng::with_seed(2);
-    std::iter::repeat_with(|| text(&mut random))
-        .take(LOOKUPS)
-        .collect()
 }

@@ -318,7 +318,7 @@ mod tests {
         let (ayse, can) = (named("Ayşe", "Acme"), named("Can", ""));
         let beta = named("Su", "Beta");
         let two = [ayse.clone(), can.clone()];
-        let three = [ayse.clone(), can.clone(), beta.clone()];
+        let three = [ayse, can.clone(), beta];
         let cases: [(&[Contact], Sharing, &str); 9] = [
             (&two, Sharing::List, "several: Ayşe / Can"),
             (&two, Sharing::First, "Ayşe of Acme"),

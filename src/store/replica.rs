@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
+use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase};
 
 use super::keys;
 use super::schema::{
@@ -134,18 +134,6 @@ impl Replica {
     /// Whether this id of a contact is also one of a different contact, so that nothing may be joined by it.
     pub fn is_doubtful(&self, by: JoinBy, id: &str) -> Result<bool, ReplicaError> {
         guarded(|| Ok(self.ids.get((keys::id(by, id), DOUBTFUL))?.is_some()))
-    }
-
-    /// How much of the file everything takes that contacts are found by.
-    pub fn index_bytes(&self) -> Result<u64, ReplicaError> {
-        guarded(|| {
-            let mut bytes = 0;
-            for index in [&self.numbers, &self.forward, &self.blocks, &self.ids] {
-                let stats = index.stats()?;
-                bytes += stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
-            }
-            Ok(bytes)
-        })
     }
 
     /// What a source of balances has under this id.

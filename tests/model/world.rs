@@ -56,6 +56,7 @@ path = "erp.csv"
 [source.columns]
 join = "Code"
 join-by = "customer-code"
+join-to = ["crm", "portal"]
 balance = "Balance"
 default-currency = "TRY"
 "#;
