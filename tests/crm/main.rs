@@ -17,6 +17,7 @@ mod numbers;
 mod office;
 mod people;
 mod questions;
+mod rows;
 
 use judge::{Tally, Verdict};
 use office::Office;
@@ -28,9 +29,11 @@ const CONTACTS: usize = 100_000;
 /// Numbers looked up, by two threads.
 const LOOKUPS: usize = 1_000_000;
 const SEED: u64 = 7;
-/// Of the whole numbers that the CRM has, by how the network may send them, the least share that must be
-/// answered rightly, in percent. All were when this was measured, but for what is not written as in service.
+/// Of the numbers that stand whole in the CRM, the least share that must be answered rightly, in percent. All
+/// were when this was measured; a new table of numbering plans may cost some.
 const RIGHT: f64 = 99.0;
+/// The same of those that stand there without their country or with digits in front: 93 and 96 were.
+const RIGHT_WITHOUT: f64 = 85.0;
 
 fn ask(office: &Office, world: &World, lookups: usize) -> Tally {
     let half = |seed| {
@@ -59,6 +62,12 @@ fn nobody_is_ever_taken_for_somebody_else() {
     println!("{}\n{tally}", office.synced);
     assert!(tally.wrong.is_empty(), "{:#?}", tally.wrong);
     assert_eq!(tally.asked(), LOOKUPS as u64);
-    let right = tally.share(Kind::Known, Verdict::Right);
-    assert!(right >= RIGHT, "{right:.2} % of {RIGHT} %");
+    for (kind, least) in [
+        (Kind::Known, RIGHT),
+        (Kind::KnownLoose, RIGHT_WITHOUT),
+        (Kind::KnownPrefixed, RIGHT_WITHOUT),
+    ] {
+        let right = tally.share(kind, Verdict::Right);
+        assert!(right >= least, "{kind:?}: {right:.2} % of {least} %");
+    }
 }

@@ -5,24 +5,9 @@ use std::collections::HashMap;
 use fastrand::Rng;
 
 use super::numbers::{Number, Numbers};
+use super::rows::{COLUMNS, Cell, Row, line, spoiled};
 
 pub type Who = usize;
-
-pub const COLUMNS: &str =
-    "Kod;Ad;Firma;Cep;Telefon;Santral;Yabanci;Londra;Dis Hat;Cari;Bakiye;VKN\n";
-
-/// Where a number may stand in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cell {
-    Mobile,
-    Line,
-    Switchboard,
-    /// Of no certain country.
-    Anywhere,
-    British,
-    /// With a 9 in front.
-    OutsideLine,
-}
 
 #[derive(Clone, Debug)]
 pub struct Party {
@@ -65,16 +50,6 @@ pub struct World {
     numbers: Numbers,
     rows: usize,
     code: usize,
-}
-
-/// One row being written.
-#[derive(Default)]
-struct Row {
-    name: String,
-    company: String,
-    cells: HashMap<Cell, String>,
-    account: Option<(usize, bool)>,
-    tax: String,
 }
 
 impl World {
@@ -376,7 +351,15 @@ impl World {
         let mut row = self.row_of(stranger);
         row.cells.insert(Cell::Line, number.at_home(random));
         self.own(stranger, &number, Written::Whole);
-        self.write(&row);
+        // At times only the second source knows of them.
+        match random.bool() {
+            true => self.write(&row),
+            false => {
+                self.code += 1;
+                let line = line(self.code, &row);
+                self.portal.push_str(&line);
+            }
+        }
         // Who has the others is not in the CRM.
         self.block_list.push((head, 2));
     }
@@ -409,51 +392,5 @@ impl World {
         row.cells.insert(cell, text);
         self.own(who, &number, written);
         self.write_twice(&row, random);
-    }
-}
-
-fn line(code: usize, row: &Row) -> String {
-    let cell = |cell| row.cells.get(&cell).map_or("", String::as_str);
-    let [mobile, line, switchboard, anywhere, british, outside] = [
-        Cell::Mobile,
-        Cell::Line,
-        Cell::Switchboard,
-        Cell::Anywhere,
-        Cell::British,
-        Cell::OutsideLine,
-    ]
-    .map(cell);
-    let (account, balance) = match row.account {
-        Some((account, true)) => (format!("C-{account}"), format!("{account},50")),
-        Some((account, false)) => (format!("C-{account}"), String::new()),
-        None => (String::new(), String::new()),
-    };
-    format!(
-        "{code};{};{};{mobile};{line};{switchboard};{anywhere};{british};{outside};{account};{balance};{}\n",
-        row.name, row.company, row.tax
-    )
-}
-
-/// What becomes of numbers in CRMs; the digits, where some are left that could be another number.
-fn spoiled(number: &Number, random: &mut Rng) -> (String, Option<String>) {
-    let mut digits = number.national.clone();
-    let at = random.usize(..digits.len());
-    match random.u8(..5) {
-        0 => {
-            digits.remove(at);
-            (format!("0{digits}"), Some(digits))
-        }
-        1 | 2 => {
-            digits.insert(at, random.digit(10));
-            (format!("0{digits}"), Some(digits))
-        }
-        3 => {
-            digits.replace_range(at..=at, "x");
-            (digits, None)
-        }
-        _ => {
-            let rounded = format!("{},{}E+09", &digits[..1], &digits[1..6]);
-            (rounded, None)
-        }
     }
 }
