@@ -80,8 +80,9 @@ pub fn choose(candidates: &[Candidate], rung: Rung, sharing: Sharing) -> Result<
         return Err(Skip::SharedNumber);
     }
     if rung == Rung::HeadOffice {
-        // Whoever calls from an unknown extension need not be the one whose account the company has.
-        let company = one_company(candidates).ok_or(Skip::SharedNumber)?;
+        // Without one company the block is nobody's, and the caller as unknown as before. Whoever calls from an
+        // unknown extension need not be the one whose account the company has.
+        let company = one_company(candidates).ok_or(Skip::UnknownCaller)?;
         let ids = Ids::default();
         return Ok(choice(Contact { ids, ..company }, Shared::Company));
     }
@@ -384,10 +385,10 @@ mod tests {
         }
         let head = Rung::HeadOffice;
         assert_eq!(shown(&alone, head, Sharing::First), "a company: Acme");
-        assert_eq!(shown(&two, head, Sharing::First), "SharedNumber");
+        assert_eq!(shown(&two, head, Sharing::First), "UnknownCaller");
         assert_eq!(
             shown(&[named("Can", "")], head, Sharing::List),
-            "SharedNumber"
+            "UnknownCaller"
         );
     }
 
@@ -460,7 +461,11 @@ mod tests {
         let two = [with_tax("123", ayse.clone()), with_tax("456", can.clone())];
         let one = [with_tax("123", ayse), can];
         for rung in Rung::ALL {
-            assert_eq!(shown(&two, rung, Sharing::None), "SharedNumber", "{rung:?}");
+            let nobody = match rung {
+                Rung::HeadOffice => "UnknownCaller",
+                _ => "SharedNumber",
+            };
+            assert_eq!(shown(&two, rung, Sharing::None), nobody, "{rung:?}");
             assert_eq!(
                 shown(&one, rung, Sharing::None),
                 "a company: Acme",
