@@ -10,19 +10,14 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use fastrand::Rng;
-use jiff::Timestamp;
 use ringcard::config::Config;
 use ringcard::domain::call::Skip;
 use ringcard::domain::contact::Contact;
 use ringcard::domain::dialling::{Dialling, Reading};
-use ringcard::domain::join::JoinBy;
 use ringcard::domain::ladder::Question as Asked;
 use ringcard::domain::phone::{PhoneNumber, Region};
 use ringcard::flow::office::{Flow, Office as Flows};
-use ringcard::source::Source;
-use ringcard::store::load::Load;
 use ringcard::store::outbox::Outbox;
-use ringcard::store::replica::Shelf;
 use ringcard::tasks::Tasks;
 
 use support::office::{Office, known};
@@ -154,30 +149,10 @@ fn climb(flow: &Flow, dialling: &Dialling, texts: &[String], expected: Expected)
     Ok(spread)
 }
 
-/// What a copy with its indexes has more than the same contacts without any.
 fn bytes_a_number(flows: &Flows) -> Result<f64> {
-    let source = &flows.feeds.first().ok_or("no source")?.source;
-    let (with, numbers) = copy_of(source, None)?;
-    // Records of balances are found by their id alone, and these have none.
-    let (without, _) = copy_of(source, Some(JoinBy::Email))?;
-    Ok((with - without) as f64 / numbers as f64)
-}
-
-/// The size of a copy, and the numbers in it.
-fn copy_of(source: &Source, join: Option<JoinBy>) -> Result<(u64, u64)> {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let (shelf, _) = Shelf::open(directory.path().into())?;
-    let mut load = Load::begin(&shelf, join)?;
-    let picked = source.pick(std::time::SystemTime::now())?;
-    source
-        .read(&picked, &mut |_| {}, &mut |contact| load.add(&contact))
-        .map_err(|e| format!("{e:?}"))?;
-    let facts = load.publish(&shelf, Timestamp::UNIX_EPOCH, String::new())?;
-    let mut size = 0;
-    for entry in std::fs::read_dir(directory.path())? {
-        size += entry?.metadata()?.len();
-    }
-    Ok((size, facts.numbers))
+    let shelf = &flows.feeds.first().ok_or("no source")?.shelf;
+    let replica = shelf.current().ok_or("no replica")?;
+    Ok(replica.index_bytes()? as f64 / replica.facts.numbers as f64)
 }
 
 fn questions(contacts: usize, region: Region) -> Result<Vec<Question>> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase};
+use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
 
 use super::keys;
 use super::schema::{
@@ -148,6 +148,18 @@ impl Replica {
             let mut found = found.into_iter().map(|(_, contact)| contact);
             let one = found.find(|contact| by.ids_of(contact).iter().any(|own| own == id));
             Ok(one.map_or(Joined::Nothing, |contact| Joined::One(Box::new(contact))))
+        })
+    }
+
+    /// What numbers and ids are found by, on disk, with the free space in its pages.
+    pub fn index_bytes(&self) -> Result<u64, ReplicaError> {
+        guarded(|| {
+            let mut bytes = 0;
+            for index in [&self.numbers, &self.forward, &self.blocks, &self.ids] {
+                let stats = index.stats()?;
+                bytes += stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
+            }
+            Ok(bytes)
         })
     }
 
