@@ -21,10 +21,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use reqwest::header::{ACCEPT, AUTHORIZATION};
 use ringcard::config::Config;
+use ringcard::domain::age::age_text;
 use ringcard::domain::contact::Contact;
-use ringcard::domain::money::Locale;
+use ringcard::domain::money::{Locale, Money};
 use ringcard::domain::phone::{PhoneNumber, Region};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -43,6 +46,8 @@ struct Floor {
     node: String,
     authorization: String,
     client: reqwest::Client,
+    /// How old all values are, in words: within a bench they stay so.
+    age: String,
 }
 
 /// Serves the office in `directory` until standard input ends; says its address on standard output.
@@ -79,6 +84,7 @@ impl Floor {
             node: account.node.clone(),
             authorization: format!("Bearer {}", account.token.expose()),
             client: client.build()?,
+            age: age(config)?,
         })
     }
 
@@ -96,7 +102,16 @@ impl Floor {
         let number = PhoneNumber::parse(call[side].as_str()?, self.region).ok()?;
         let contact = self.contacts.get(&number)?;
         let mut rows = vec![json!({"type": "title", "text": "Müşteri"})];
-        let balance = contact.balance.map(|b| b.format(self.locale));
+        let balance = contact.balance.map(|money| {
+            let side = match money.amount {
+                amount if amount.is_zero() => "",
+                amount if amount.is_sign_negative() => " Alacak",
+                _ => " Borç",
+            };
+            let amount = money.amount.abs();
+            let shown = Money { amount, ..money }.format(self.locale);
+            format!("{shown}{side}, {}", self.age)
+        });
         for (label, text) in [
             ("Ad", &contact.name),
             ("Firma", &contact.company),
@@ -115,6 +130,13 @@ impl Floor {
         let post = post.header(AUTHORIZATION, &self.authorization).json(card);
         post.send().await?.bytes().await.map(drop)
     }
+}
+
+fn age(config: &Config) -> Result<String> {
+    let source = config.sources.first().ok_or("no source")?.open();
+    let picked = source.pick(SystemTime::now())?;
+    let (as_of, now) = (Timestamp::try_from(picked.modified())?, Timestamp::now());
+    Ok(age_text(as_of, now, &TimeZone::system(), config.locale))
 }
 
 /// The very contacts that Ringcard reads.
