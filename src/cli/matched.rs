@@ -4,7 +4,7 @@
 //! hundred thousand questions must not keep it from its calls. What a line holds is masked, a name
 //! beside the number too: the result is what an operator mails to whoever helps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::arguments::About;
 use super::terminal::{say, say_json, table};
-use super::who::question;
+use super::who::{question, without_copy};
 use super::{EXIT_NOBODY, Failure, load};
 use crate::daemon::{Explanation, Offline};
 use crate::source::reject::mask_number;
@@ -39,6 +39,8 @@ struct Tally {
     /// Found, but without anything to show.
     empty: usize,
     misses: BTreeMap<String, Miss>,
+    /// Sources whose copy is not there or can't be read.
+    missing: BTreeSet<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -104,6 +106,7 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<String>> {
 impl Tally {
     fn add(&mut self, asked: &str, explanation: &Explanation) {
         self.lines += 1;
+        self.missing.extend(explanation.missing.iter().cloned());
         if let Some(rung) = explanation.rung {
             self.found += 1;
             *self.rungs.entry(rung.as_str()).or_default() += 1;
@@ -145,6 +148,9 @@ impl Tally {
             self.lines,
             self.unreadable()
         );
+        for source in &self.missing {
+            text.push_str(&format!("{}\n", without_copy(source)));
+        }
         let count = |n: usize, words: &str, more: &str| {
             vec![format!("{n:>8}"), words.to_owned(), more.to_owned()]
         };

@@ -64,6 +64,8 @@ fn told(explanation: &Explanation) -> String {
     if !explanation.tried.is_empty() {
         lines.push(line("tried", &tried(explanation)));
     }
+    let missing = explanation.missing.iter();
+    lines.extend(missing.map(|source| line("missing", &without_copy(source))));
     let Some(source) = &explanation.source else {
         let mut nobody = vec![line("nobody", reason(explanation))];
         nobody.extend(candidates(explanation));
@@ -99,6 +101,14 @@ fn told(explanation: &Explanation) -> String {
     lines.extend(owner.map(|missing| line("owner", missing)));
     lines.extend(card_lines(explanation));
     lines.join("\n")
+}
+
+/// What an operator has to know before believing that nobody was found.
+pub(super) fn without_copy(source: &str) -> String {
+    format!(
+        "source {source} has no copy that can be read, so its contacts are not found, and others by their \
+         exact number only; read it: ringcard sync {source}"
+    )
 }
 
 fn card_lines(explanation: &Explanation) -> impl Iterator<Item = String> {

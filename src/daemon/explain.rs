@@ -33,6 +33,9 @@ pub struct Explanation {
     pub account: String,
     /// The rungs in the order in which they were tried, the last of which decided.
     pub tried: Vec<Tried>,
+    /// Sources whose copy is not there or can't be read: without it only the exact number is looked for.
+    #[serde(default)]
+    pub missing: Vec<String>,
     pub rung: Option<Rung>,
     /// The rung in words.
     pub rule: Option<String>,
@@ -124,6 +127,7 @@ impl Explanation {
                 contacts: *contacts,
             })
             .collect();
+        self.missing = search.missing.iter().cloned().collect();
         let candidates = search.candidates.iter().take(SHOWN_CANDIDATES);
         self.candidates = candidates.map(CandidateShown::from).collect();
         if let Ok(finding) = &search.outcome {

@@ -16,18 +16,17 @@ use crate::system::chain;
 pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     known: BTreeSet<(usize, ContactId)>,
-    /// Every copy of contacts was there and could be read.
-    pub(super) complete: bool,
+    /// Sources of contacts whose copy is not there or can't be read.
+    pub(super) missing: BTreeSet<String>,
 }
 
 impl Found {
     fn new() -> Found {
-        let (candidates, known) = Default::default();
-        let complete = true;
+        let (candidates, known, missing) = Default::default();
         Found {
             candidates,
             known,
-            complete,
+            missing,
         }
     }
 }
@@ -64,14 +63,14 @@ impl Flow {
         let feeds = office.feeds.iter().enumerate();
         for (source, feed) in feeds.filter(|(_, feed)| feed.join.is_none()) {
             let Some(replica) = feed.shelf.current() else {
-                found.complete = false;
+                found.missing.insert(feed.source.name().to_owned());
                 continue;
             };
             let origin = origin(feed, &replica);
             for question in questions {
                 let contacts = replica.ask(*question).unwrap_or_else(|e| {
                     self.passed_over(feed, &e);
-                    found.complete = false;
+                    found.missing.insert(feed.source.name().to_owned());
                     Vec::new()
                 });
                 let too_many = contacts.len() > CANDIDATES;

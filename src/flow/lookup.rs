@@ -3,6 +3,8 @@
 //! A surer rung of any source goes before a less sure one of the most trusted. On the exact rung the first
 //! source that knows the number decides; on the others all are asked, for what is found has to be the only one.
 
+use std::collections::BTreeSet;
+
 use super::office::{Flow, Office};
 use crate::domain::call::Skip;
 use crate::domain::contact::Profile;
@@ -23,6 +25,8 @@ pub struct Search {
     pub tried: Vec<(Rung, usize)>,
     /// Those of the last rung.
     pub candidates: Vec<Candidate>,
+    /// Sources of contacts whose copy is not there or can't be read.
+    pub missing: BTreeSet<String>,
     pub outcome: Result<Finding, Skip>,
 }
 
@@ -43,11 +47,12 @@ impl Flow {
     }
 
     fn climb(&self, office: &Office, caller: &Reading) -> Search {
-        let mut tried = Vec::new();
+        let (mut tried, mut missing) = (Vec::new(), BTreeSet::new());
         for rung in &office.matching.ladder.rungs {
             let found = self.candidates(office, *rung, caller);
+            missing.extend(found.missing);
             // With a copy that is not there, who is the only one can't be told.
-            let candidates = match found.complete || *rung == Rung::Exact {
+            let candidates = match missing.is_empty() || *rung == Rung::Exact {
                 true => found.candidates,
                 false => Vec::new(),
             };
@@ -63,12 +68,14 @@ impl Flow {
             return Search {
                 tried,
                 candidates,
+                missing,
                 outcome,
             };
         }
         Search {
             tried,
             candidates: Vec::new(),
+            missing,
             outcome: Err(Skip::UnknownCaller),
         }
     }

@@ -224,6 +224,15 @@ async fn while_a_source_of_contacts_was_never_read_nothing_is_guessed() {
     assert_eq!(office.card(&call).await, ["Müşteri", "Firma: Demir AS"]);
     let call = office.call("+902125550141").await;
     assert_eq!(office.cards(&call).await, 0);
+    let told = run(&office, &["lookup", "+902125550141"]).await;
+    let told = String::from_utf8(told.stdout).unwrap();
+    let advice = "read it: ringcard sync second";
+    assert!(told.contains(advice), "{told}");
+    let calls = "+902125550100\n+902125550141\n";
+    std::fs::write(office.path("calls.txt"), calls).unwrap();
+    let file = office.path("calls.txt");
+    let told = said(&office, &["lookup", "--file", file.to_str().unwrap()]).await;
+    assert!(told.contains(advice), "{told}");
     write(&office, "second.csv", "Ad;Tel\nEce;0532 555 01 01\n");
     office.sync().await.unwrap();
     let call = office.call("+902125550141").await;
