@@ -22,8 +22,10 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
+use crate::domain::fate::Why;
 use crate::flow::deliver::Delivery;
 use crate::flow::office::{Flow, Office};
+use crate::status::AlarmId;
 use crate::store::outbox::Outcome;
 use crate::system::{chain, notify};
 use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
@@ -156,9 +158,12 @@ impl Daemon {
 
     fn keep_old(&self, reason: &str) {
         let advice = "mend it (ringcard check lists all problems), then: systemctl reload ringcard";
-        self.flow
-            .board
-            .raise("configuration", "the old one stays in use", advice);
+        self.flow.board.raise(
+            AlarmId::ConfigKept,
+            "configuration",
+            "the old one stays in use",
+            advice,
+        );
         error!(
             event_id = "config-kept",
             "the old configuration stays: {reason}"
@@ -185,7 +190,7 @@ impl Daemon {
                 housekeeping::use_lines(&self.flow);
                 self.feeds.begin(&self.flow, schedules);
                 self.owners.begin(&self.flow);
-                self.flow.board.clear("configuration");
+                self.flow.board.clear(AlarmId::ConfigKept, "configuration");
                 info!("the new configuration is in use");
             }
             Err(e) => {
@@ -211,8 +216,8 @@ fn resume(flow: &Flow) {
                 flow.tasks.spawn(delivery.run(entry, halt));
             }
             None => {
-                let reason = format!("there is no account {} any more", entry.account);
-                flow.outbox.finish(&entry.key(), &Outcome::Expired(reason));
+                flow.outbox
+                    .finish(&entry.key(), &Outcome::Expired(Why::NoAccount));
             }
         }
     }

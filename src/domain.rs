@@ -11,6 +11,7 @@ pub mod contact;
 pub mod deadline;
 pub mod deck;
 pub mod dialling;
+pub mod fate;
 pub mod flag;
 pub mod join;
 pub mod ladder;

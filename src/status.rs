@@ -2,6 +2,8 @@
 //!
 //! Holds no number, name or token: it may be pasted into a mail to whoever helps.
 
+mod alarm;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use alarm::{Alarm, AlarmId, Alarms};
+
 use crate::domain::call::Skip;
+use crate::domain::fate::Why;
 use crate::source::reject::Rejects;
 use crate::store::outbox::Counts;
 
@@ -26,7 +31,7 @@ pub struct Status {
     pub accounts: BTreeMap<String, AccountStatus>,
     pub sources: BTreeMap<String, SourceStatus>,
     pub outbox: Counts,
-    pub alarms: Vec<Alarm>,
+    pub alarms: Alarms,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,7 +51,8 @@ pub struct AccountStatus {
     /// From the webhook's arrival to Hipcall's answer.
     pub last_card_ms: Option<f64>,
     pub delivered: u64,
-    pub expired: u64,
+    pub expired: BTreeMap<Why, u64>,
+    pub dropped: BTreeMap<Why, u64>,
     pub parked: u64,
     pub skipped: BTreeMap<Skip, u64>,
     /// Only where a source names the owners of its contacts.
@@ -82,16 +88,6 @@ pub enum Records {
     #[default]
     Contacts,
     Balances,
-}
-
-/// Something that a person should know, until it is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alarm {
-    /// What it concerns: `disk`, `source crm`, `account istanbul`.
-    pub subject: String,
-    pub since: Timestamp,
-    pub what: String,
-    pub advice: String,
 }
 
 /// The one place that the daemon's parts report to.
@@ -148,7 +144,7 @@ impl Board {
     ) {
         let mut status = self.lock();
         // What is gone has no alarms; what is left raises its own again.
-        status.alarms.retain(|a| !a.subject.contains(' '));
+        status.alarms.forget_parts();
         let mut old = std::mem::take(&mut status.accounts);
         status.accounts = accounts
             .map(|(name, node)| {
@@ -200,6 +196,14 @@ impl Board {
         self.account(account, |a| *a.skipped.entry(skip).or_default() += 1);
     }
 
+    pub fn expired(&self, account: &str, why: Why) {
+        self.account(account, |a| *a.expired.entry(why).or_default() += 1);
+    }
+
+    pub fn dropped(&self, account: &str, why: Why) {
+        self.account(account, |a| *a.dropped.entry(why).or_default() += 1);
+    }
+
     pub fn delivered(&self, account: &str, took: Option<Duration>) {
         self.account(account, |a| {
             a.delivered += 1;
@@ -211,29 +215,13 @@ impl Board {
     }
 
     /// True if this alarm is new, and should be logged.
-    pub fn raise(&self, subject: &str, what: &str, advice: &str) -> bool {
-        let mut status = self.lock();
-        if let Some(alarm) = status.alarms.iter_mut().find(|a| a.subject == subject) {
-            let is_new = alarm.what != what;
-            alarm.what = what.to_owned();
-            alarm.advice = advice.to_owned();
-            return is_new;
-        }
-        status.alarms.push(Alarm {
-            subject: subject.to_owned(),
-            since: Timestamp::now(),
-            what: what.to_owned(),
-            advice: advice.to_owned(),
-        });
-        true
+    pub fn raise(&self, id: AlarmId, subject: &str, what: &str, advice: &str) -> bool {
+        self.lock().alarms.raise(id, subject, what, advice)
     }
 
     /// True if the alarm was there.
-    pub fn clear(&self, subject: &str) -> bool {
-        let mut status = self.lock();
-        let before = status.alarms.len();
-        status.alarms.retain(|a| a.subject != subject);
-        status.alarms.len() < before
+    pub fn clear(&self, id: AlarmId, subject: &str) -> bool {
+        self.lock().alarms.clear(id, subject)
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
@@ -265,16 +253,6 @@ mod tests {
             (events.len(), events["(others)"]),
             (EVENT_NAMES + 1, 100 - EVENT_NAMES as u64)
         );
-    }
-
-    #[test]
-    fn an_alarm_is_new_once_and_ends_once() {
-        let board = board();
-        assert!(board.raise("disk", "full", "make room"));
-        assert!(!board.raise("disk", "full", "make room"));
-        assert!(board.raise("disk", "read-only", "look at it"));
-        assert_eq!(board.show(Counts::default()).alarms.len(), 1);
-        assert!(board.clear("disk") && !board.clear("disk"));
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn accounts(status: &Status) -> String {
             ago(account.last_event),
             card,
             account.delivered.to_string(),
-            account.expired.to_string(),
+            account.expired.values().sum::<u64>().to_string(),
             account.parked.to_string(),
             skipped(account),
         ]);

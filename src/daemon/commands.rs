@@ -14,7 +14,6 @@ use crate::flow::office::Flow;
 use crate::flow::sync::{Order, Report};
 use crate::source::csv::Progress;
 use crate::store::outbox::{Entry, OutboxError, Phase};
-use crate::system::clock;
 use crate::system::control::{Answers, Request};
 
 type Answering = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -93,7 +92,7 @@ fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
         let Some(account) = office.accounts.get(entry.account.as_str()).cloned() else {
             return Err(OutboxError::NoSuchAccount(entry.account.clone()));
         };
-        let deadline = Deadline::new(clock::now(), None, office.card.lifetime);
+        let deadline = Deadline::new(flow.clock.now(), None, office.card.lifetime);
         let (entry, halt) = flow.outbox.retry(&entry.key(), deadline)?;
         flow.tasks
             .spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));

@@ -17,6 +17,7 @@ use crate::flow::office::{Account, Flow, Office};
 use crate::flow::show::card;
 use crate::store::outbox::Outbox;
 use crate::system::chain;
+use crate::system::clock::Clock;
 use crate::system::control::Question;
 use crate::tasks::Tasks;
 
@@ -184,6 +185,7 @@ impl Offline {
         let (outbox, _queue) = Outbox::new(Vec::new());
         let office = Arc::new(office);
         let flow = Flow {
+            clock: Clock::of_the_system(),
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(outbox),
             board: Arc::default(),

@@ -16,6 +16,7 @@ use crate::domain::schedule::Schedule;
 use crate::flow::office::{Feed, Flow};
 use crate::flow::sync::{Memory, Order, Outcome, Report, SyncError, patience, sync};
 use crate::source::csv::Progress;
+use crate::status::AlarmId;
 use crate::system::chain;
 
 /// How often a folder is looked into. By looking and not by inotify: exports come over network shares,
@@ -180,7 +181,8 @@ impl Keeper {
         board.source(name, |s| s.last_try = Some(now));
         match result {
             Ok(report) => {
-                board.clear(&subject);
+                board.clear(AlarmId::SyncFailed, &subject);
+                board.clear(AlarmId::LookupFailed, &subject);
                 board.source(name, |s| {
                     s.last_good = Some(now);
                     s.last_error = None;
@@ -211,7 +213,7 @@ impl Keeper {
                 let reason = chain::of(e);
                 board.source(name, |s| s.last_error = Some(reason.clone()));
                 let advice = format!("after mending it: ringcard sync {name}");
-                if board.raise(&subject, &reason, &advice) {
+                if board.raise(AlarmId::SyncFailed, &subject, &reason, &advice) {
                     let event_id = match e {
                         SyncError::Removals { .. } => "sync-held",
                         _ => "sync-failed",

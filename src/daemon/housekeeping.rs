@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
 use crate::flow::office::{Account, Flow};
-use crate::status::{Board, Records};
+use crate::status::{AlarmId, Board, Records};
 use crate::system::{chain, notify};
 use crate::webhook::Identity;
 
@@ -71,7 +71,8 @@ fn line(flow: &Flow) -> String {
     let cards: u64 = status.accounts.values().map(|a| a.delivered).sum();
     let alarm = status
         .alarms
-        .first()
+        .iter()
+        .next()
         .map(|a| format!("; ALARM {}: {}", a.subject, a.what));
     let waiting = status.outbox.waiting;
     format!(
@@ -93,14 +94,19 @@ pub(super) fn use_lines(flow: &Flow) {
         flow.tasks.spawn(async move {
             let subject = account.node_subject();
             match account.client.warm().await {
-                Ok(()) if board.clear(&subject) => {
+                Ok(()) if board.clear(AlarmId::NodeUnreachable, &subject) => {
                     info!(node = account.config.node, "reachable again")
                 }
                 Ok(()) => {}
                 Err(e) => {
                     let reason = chain::of(&e);
                     let advice = "look at the line and its DNS; cards wait up to their deadline";
-                    if board.raise(&subject, "Hipcall can't be reached", advice) {
+                    if board.raise(
+                        AlarmId::NodeUnreachable,
+                        &subject,
+                        "Hipcall can't be reached",
+                        advice,
+                    ) {
                         let node = &account.config.node;
                         warn!(
                             event_id = "node-unreachable",
@@ -118,12 +124,13 @@ pub(super) fn reload_certificate(identity: &Identity, board: &Board) {
         Ok(()) => {
             let fingerprint = identity.fingerprint();
             info!(fingerprint, "the certificate was read anew");
-            board.clear("certificate");
+            board.clear(AlarmId::CertificateKept, "certificate");
             board.webhook(|w| w.certificate_fingerprint = Some(fingerprint));
         }
         Err(e) => {
             let reason = chain::of(&e);
             board.raise(
+                AlarmId::CertificateKept,
                 "certificate",
                 &reason,
                 "put a matching pair there; it is read by itself",

@@ -15,6 +15,7 @@ use crate::domain::schedule::spread;
 use crate::flow::office::{Account, Flow};
 use crate::flow::owners::Owners;
 use crate::hipcall::{UsersError, Verdict};
+use crate::status::AlarmId;
 use crate::system::chain;
 
 /// How long a reading is good.
@@ -87,14 +88,20 @@ impl Keeper {
     fn renewed(&self) {
         let (name, users) = (&self.account.config.name, self.account.users_status());
         self.flow.board.account(name, |a| a.users = users);
-        self.flow.board.clear(&self.subject());
+        self.flow
+            .board
+            .clear(AlarmId::UsersNotRead, &self.subject());
         debug!(account = %name, known = users.map(|u| u.known), "Hipcall's users were read");
     }
 
     fn failed(&self, error: &UsersError) {
         let (account, reason) = (&self.account.config.name, chain::of(error));
         let what = "Hipcall's users can't be read, so cards may lack who looks after the contact";
-        if self.flow.board.raise(&self.subject(), what, error.advice()) {
+        if self
+            .flow
+            .board
+            .raise(AlarmId::UsersNotRead, &self.subject(), what, error.advice())
+        {
             let event_id = "users-not-read";
             warn!(event_id, %account, reason, "Hipcall's users were not read");
         }

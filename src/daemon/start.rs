@@ -15,11 +15,12 @@ use super::{Daemon, Fixed, commands, feeds::Feeds, housekeeping, owners::Keepers
 use crate::config::Config;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::flow::office::{Flow, Office, OfficeError};
-use crate::status::Board;
+use crate::status::{AlarmId, Board};
 use crate::store::outbox::Outbox;
 use crate::store::replica::ReplicaError;
 use crate::store::writer::DiskReport;
 use crate::store::{LockError, StateLock};
+use crate::system::clock::Clock;
 use crate::system::{chain, control, notify};
 use crate::tasks::Tasks;
 use crate::webhook::{Bound, CertificateError, Gate, Identity, Listen, Listener};
@@ -49,6 +50,15 @@ pub enum StartError {
 impl Daemon {
     /// Starts everything; `config_path` is read again at a reload.
     pub async fn start(config: Config, config_path: Option<PathBuf>) -> Result<Daemon, StartError> {
+        Daemon::start_by(Clock::of_the_system(), config, config_path).await
+    }
+
+    /// The same, living by another clock.
+    pub async fn start_by(
+        clock: Clock,
+        config: Config,
+        config_path: Option<PathBuf>,
+    ) -> Result<Daemon, StartError> {
         let lock = StateLock::take(&config.state_directory)?;
         let (fixed, control_path) = (Fixed::of(&config), config.control_socket());
         let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -73,6 +83,7 @@ impl Daemon {
             office,
             outbox,
             board,
+            clock,
             tasks: tasks.clone(),
         };
         let gate = Arc::new(ArcSwap::from_pointee(gate));
@@ -240,6 +251,7 @@ impl DiskReport for Disk {
         let advice =
             "look at the free space (df -h) and at the SD card; it is tried again by itself";
         self.0.raise(
+            AlarmId::DiskRefused,
             "disk",
             &format!("the outbox can't be written: {reason}"),
             advice,
@@ -251,7 +263,7 @@ impl DiskReport for Disk {
     }
 
     fn disk_recovered(&mut self) {
-        self.0.clear("disk");
+        self.0.clear(AlarmId::DiskRefused, "disk");
         info!("the outbox is written again");
     }
 }

@@ -16,7 +16,6 @@ use crate::domain::deadline::Deadline;
 use crate::domain::dialling::Reading;
 use crate::domain::phone::NumberError;
 use crate::store::outbox::Entry;
-use crate::system::clock;
 use crate::system::throttle::Throttle;
 use crate::webhook::{ANSWER_WITHIN, Reception, Unreadable};
 
@@ -39,7 +38,7 @@ impl Reception for Flow {
             }
             Ok(Event::Ended(call)) => {
                 self.board.event(&account, "call_hangup");
-                self.outbox.call_ended(&account, &call, &clock::now());
+                self.outbox.call_ended(&account, &call, &self.clock.now());
             }
             Ok(Event::Other(name)) => self.board.event(&account, name.as_str()),
             Err(why) => {
@@ -66,7 +65,7 @@ impl Flow {
         let search = self.find(&office, &caller);
         journal(name, &call, &caller, &search);
         let card = card(&office, &account, &call, &caller, search.outcome)?;
-        let deadline = Deadline::new(clock::now(), call.started_at, office.card.lifetime);
+        let deadline = Deadline::new(self.clock.now(), call.started_at, office.card.lifetime);
         let entry = Entry::new(name, call.id.clone(), card, deadline);
         let (entry, halt) = self.outbox.accept(entry)?;
         let delivery = Delivery::new(self.clone(), account, Some(received));

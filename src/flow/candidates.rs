@@ -9,6 +9,7 @@ use crate::domain::contact::{Contact, ContactId, Origin};
 use crate::domain::dialling::Reading;
 use crate::domain::ladder::{Question, Rung};
 use crate::domain::matching::{CANDIDATES, Candidate};
+use crate::status::AlarmId;
 use crate::store::replica::{Replica, ReplicaError};
 use crate::system::chain;
 
@@ -97,7 +98,12 @@ impl Flow {
         let source = feed.source.name();
         let subject = format!("source {source}");
         let advice = "the next sync replaces the copy; see `ringcard sync`";
-        if self.board.raise(&subject, "its copy can't be read", advice) {
+        if self.board.raise(
+            AlarmId::LookupFailed,
+            &subject,
+            "its copy can't be read",
+            advice,
+        ) {
             let reason = chain::of(error);
             error!(
                 event_id = "lookup-failed",

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tracing::{debug, error, warn};
+use tracing::debug;
 
 use super::office::{Account, Flow};
-use crate::domain::call::CallId;
 use crate::domain::deadline::Moment;
+use crate::domain::fate::Why;
 use crate::hipcall::{SendError, Verdict};
 use crate::store::outbox::{Entry, Halt, Outcome};
-use crate::system::clock;
 
 /// The first pause between tries: a phone rings for 5 to 15 s, and a broken connection is replaced in one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -49,41 +48,13 @@ impl Delivery {
             flow.outbox.attempted(&key, &e.to_string());
             debug!(call = %entry.call, error = %e, "a try failed");
         };
-        let tries = tries(send, &entry, halt, clock::now, failed);
+        let tries = tries(send, &entry, halt, || flow.clock.now(), failed);
         let outcome = tokio::select! {
             outcome = tries => outcome,
             () = leave(flow) => return,
         };
         flow.outbox.finish(&key, &outcome);
         self.report(&entry.call, &outcome);
-    }
-
-    fn report(&self, call: &CallId, outcome: &Outcome) {
-        let (board, account) = (&self.flow.board, &self.account.config.name);
-        let subject = format!("account {account}");
-        match outcome {
-            Outcome::Settled => {
-                let took = self.received.map(|r| r.elapsed());
-                board.delivered(account, took);
-                board.clear(&subject);
-                board.clear(&self.account.node_subject());
-                debug!(%account, %call, ?took, "delivered");
-            }
-            Outcome::Expired(reason) => {
-                board.account(account, |a| a.expired += 1);
-                warn!(event_id = "card-expired", %account, %call, reason, "a card came too late");
-            }
-            Outcome::Parked(reason) => {
-                board.account(account, |a| a.parked += 1);
-                board.raise(
-                    &subject,
-                    reason,
-                    "mend it, then: ringcard outbox retry --all",
-                );
-                error!(event_id = "card-parked", %account, %call, reason, "a card was refused");
-            }
-            Outcome::Dropped(reason) => debug!(%account, %call, reason, "dropped"),
-        }
     }
 }
 
@@ -101,7 +72,7 @@ async fn tries<F: Future<Output = Result<(), SendError>>>(
     now: impl Fn() -> Moment,
     failed: impl Fn(&SendError),
 ) -> Outcome {
-    let mut last = String::from("it waited too long");
+    let mut last = Why::TooLate;
     for attempt in 0.. {
         let Some(left) = entry.deadline.left(&now()) else {
             return Outcome::Expired(last);
@@ -121,7 +92,7 @@ async fn tries<F: Future<Output = Result<(), SendError>>>(
             Verdict::RetryAfter(wait) => wait,
         };
         failed(&error);
-        last = error.to_string();
+        last = error.why();
         let left = entry.deadline.left(&now()).unwrap_or_default();
         tokio::select! {
             () = tokio::time::sleep(pause.min(left)) => {}
@@ -133,8 +104,8 @@ async fn tries<F: Future<Output = Result<(), SendError>>>(
 
 async fn halted(halt: &mut watch::Receiver<Option<Halt>>) -> Outcome {
     match halt.wait_for(Option::is_some).await.map(|h| *h) {
-        Ok(Some(Halt::CallEnded)) => Outcome::Expired("the call has ended".into()),
-        Ok(Some(Halt::DroppedByHand)) => Outcome::Dropped("dropped by hand".into()),
+        Ok(Some(Halt::CallEnded)) => Outcome::Expired(Why::CallEnded),
+        Ok(Some(Halt::DroppedByHand)) => Outcome::Dropped(Why::ByHand),
         // The outbox let go of it without a word: there is nothing to wait for here.
         Ok(None) | Err(_) => std::future::pending().await,
     }
@@ -147,6 +118,8 @@ fn pause(attempt: u32, dice: f64) -> Duration {
         .min(LONGEST_PAUSE);
     doubled.mul_f64(0.5 + dice)
 }
+
+mod fates;
 
 #[cfg(test)]
 mod tests;

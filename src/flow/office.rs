@@ -14,6 +14,7 @@ use crate::hipcall::{Client, Connector, TrustError};
 use crate::status::Board;
 use crate::store::outbox::Outbox;
 use crate::store::replica::{ReplicaError, Shelf};
+use crate::system::clock::Clock;
 use crate::tasks::Tasks;
 
 pub struct Account {
@@ -120,6 +121,7 @@ pub struct Flow {
     pub office: Arc<ArcSwap<Office>>,
     pub outbox: Arc<Outbox>,
     pub board: Arc<Board>,
+    pub clock: Clock,
     pub tasks: Tasks,
 }
 

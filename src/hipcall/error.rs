@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::domain::fate::Why;
+
 /// Longest part of Hipcall's message that is kept, in characters.
 const DETAIL_CHARS: usize = 120;
 
@@ -47,6 +49,16 @@ impl SendError {
                 ..
             } => Verdict::Retry,
             SendError::Refused { .. } => Verdict::Park,
+        }
+    }
+
+    pub fn why(&self) -> Why {
+        match self {
+            SendError::Unreachable(_) => Why::NoConnection,
+            SendError::TimedOut(_) => Why::NoAnswer,
+            SendError::Broken(_) => Why::BrokenConnection,
+            SendError::RateLimited { .. } => Why::Quota,
+            SendError::Refused { .. } => Why::HipcallFault,
         }
     }
 

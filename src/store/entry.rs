@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::call::CallId;
 use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
+use crate::domain::fate::Why;
 
 /// Longest reason kept with a card, in characters.
 const REASON_CHARS: usize = 200;
@@ -16,6 +17,8 @@ pub type Key = String;
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     Waiting,
+    /// Came too late to be shown; a comment in the call's record is due.
+    CommentDue,
     /// Refused in a way that only a person can mend.
     Parked,
     Settled,
@@ -27,6 +30,7 @@ impl Phase {
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Waiting => "waiting",
+            Phase::CommentDue => "comment-due",
             Phase::Parked => "parked",
             Phase::Settled => "settled",
             Phase::Expired => "expired",
@@ -48,6 +52,9 @@ pub struct Entry {
     pub deadline: Deadline,
     /// What went wrong last, in the operator's words; never a part of the card.
     pub reason: Option<String>,
+    /// Why it expired or was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// Gone once the call is done with: no personal data is kept longer than it serves.
     pub card: Option<Card>,
     /// Grows with every entry that is parked or finished: the oldest goes first.
@@ -63,6 +70,7 @@ impl Entry {
             attempts: 0,
             deadline,
             reason: None,
+            why: None,
             card: Some(card),
             turn: 0,
         }
@@ -88,12 +96,22 @@ pub enum Halt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Settled,
-    Expired(String),
+    Expired(Why),
+    /// As expired, with a comment to be written into the call's record.
+    ExpiredWithComment(Why),
     Parked(String),
-    Dropped(String),
+    Dropped(Why),
 }
 
 /// A reason cut to what is kept.
 pub(super) fn shortened(reason: &str) -> String {
     reason.chars().take(REASON_CHARS).collect()
+}
+
+/// Why a card's way ended, with what went wrong last.
+pub(super) fn told(why: Why, last: Option<&str>) -> String {
+    match last {
+        Some(last) => shortened(&format!("{}; before: {last}", why.reason())),
+        None => why.reason().to_owned(),
+    }
 }

@@ -13,12 +13,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
-use super::entry::shortened;
 pub use super::entry::{Entry, Halt, Key, Outcome, Phase, key};
+use super::entry::{shortened, told};
 use super::writer::{Write, Writer};
 use crate::domain::call::{CallId, Skip};
 use crate::domain::card::Card;
 use crate::domain::deadline::{Deadline, Moment};
+use crate::domain::fate::Why;
 
 /// Cards waiting at once: 90 s of an offline line at 100 calls a second.
 pub const WAITING_CARDS: usize = 10_000;
@@ -58,6 +59,8 @@ struct Slot {
 struct Index {
     slots: HashMap<Key, Slot>,
     parked: VecDeque<Key>,
+    /// Calls whose comment is due.
+    comments: VecDeque<Key>,
     finished: VecDeque<Key>,
     waiting: usize,
     turn: u64,
@@ -185,7 +188,7 @@ impl Outbox {
                 let deadline = Deadline::new(*now, None, std::time::Duration::ZERO);
                 let nothing = Card { rows: Vec::new() };
                 index.insert(Entry::new(account, call.clone(), nothing, deadline));
-                let over = Outcome::Expired("the call has ended".into());
+                let over = Outcome::Expired(Why::CallEnded);
                 // Only in memory: most calls that end had no card, and none of them needs the disk.
                 let forgotten = index.finish(&key, &over).forgotten;
                 drop(index);
@@ -238,7 +241,7 @@ impl Outbox {
             return Err(OutboxError::Finished(key.clone()));
         }
         drop(index);
-        self.finish(key, &Outcome::Dropped("dropped by hand".into()));
+        self.finish(key, &Outcome::Dropped(Why::ByHand));
         Ok(())
     }
 
@@ -314,6 +317,7 @@ impl Index {
         match entry.phase {
             Phase::Waiting => self.waiting += 1,
             Phase::Parked => self.parked.push_back(key.clone()),
+            Phase::CommentDue => self.comments.push_back(key.clone()),
             _ => self.finished.push_back(key.clone()),
         }
         let halt = (entry.phase == Phase::Waiting).then_some(halt);
@@ -326,6 +330,7 @@ impl Index {
         match slot.entry.phase {
             Phase::Waiting => self.waiting -= 1,
             Phase::Parked => self.parked.retain(|k| k != key),
+            Phase::CommentDue => self.comments.retain(|k| k != key),
             _ => self.finished.retain(|k| k != key),
         }
         Some(slot)
@@ -337,7 +342,7 @@ impl Index {
         if self.parked.len() > PARKED_CARDS
             && let Some(oldest) = self.parked.front().cloned()
         {
-            let reason = Outcome::Dropped("made room for newer parked cards".into());
+            let reason = Outcome::Dropped(Why::NoRoom);
             self.end(&oldest, &reason, &mut changes);
         }
         while self.finished.len() > FINISHED_CALLS
@@ -351,18 +356,25 @@ impl Index {
 
     fn end(&mut self, key: &Key, outcome: &Outcome, changes: &mut Changes) {
         let Some(slot) = self.remove(key) else { return };
-        let (phase, reason) = match outcome {
+        let (phase, why) = match outcome {
             Outcome::Settled => (Phase::Settled, None),
-            Outcome::Expired(reason) => (Phase::Expired, Some(reason)),
-            Outcome::Parked(reason) => (Phase::Parked, Some(reason)),
-            Outcome::Dropped(reason) => (Phase::Dropped, Some(reason)),
+            Outcome::Expired(why) => (Phase::Expired, Some(*why)),
+            Outcome::ExpiredWithComment(why) => (Phase::CommentDue, Some(*why)),
+            Outcome::Parked(_) => (Phase::Parked, None),
+            Outcome::Dropped(why) => (Phase::Dropped, Some(*why)),
+        };
+        let reason = match outcome {
+            Outcome::Settled => None,
+            Outcome::Parked(reason) => Some(shortened(reason)),
+            _ => why.map(|why| told(why, slot.entry.reason.as_deref())),
         };
         self.turn += 1;
         let mut entry = Entry {
             phase,
             turn: self.turn,
             attempts: slot.entry.attempts + 1,
-            reason: reason.map(|r| shortened(r)),
+            reason,
+            why,
             ..slot.entry
         };
         if phase.is_finished() {

@@ -1,6 +1,6 @@
 //! Now, on the box's two clocks.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,8 +8,28 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::domain::deadline::Moment;
 
+/// Where the time comes from: the box's clocks, or in tests whatever they say.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Moment + Send + Sync>);
+
+impl Clock {
+    pub fn of_the_system() -> Clock {
+        Clock::from(now)
+    }
+
+    pub fn now(&self) -> Moment {
+        (self.0)()
+    }
+}
+
+impl<F: Fn() -> Moment + Send + Sync + 'static> From<F> for Clock {
+    fn from(now: F) -> Clock {
+        Clock(Arc::new(now))
+    }
+}
+
 /// The clock that counts through suspend tells how long ago; the boot id tells whether it can be compared.
-pub fn now() -> Moment {
+fn now() -> Moment {
     let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
     Moment {
         boot: boot(),

@@ -203,10 +203,10 @@ impl Office {
 
     pub fn alarm(&self, subject: &str) -> Option<String> {
         let alarms = self.status().alarms;
+        let mut alarms = alarms.iter();
         alarms
-            .into_iter()
             .find(|a| a.subject == subject)
-            .map(|a| a.what)
+            .map(|a| a.what.clone())
     }
 
     /// A call comes in; returns its id once the webhook was answered with 200.

@@ -133,6 +133,7 @@ impl World {
         let (office, _) = Office::open(config(directory.path()), None).unwrap();
         let office = Arc::new(office);
         let flow = Flow {
+            clock: ringcard::system::clock::Clock::of_the_system(),
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(Outbox::new(Vec::new()).0),
             board: Arc::default(),

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
+use crate::domain::call::CallId;
 use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
 use jiff::Timestamp;
@@ -79,10 +80,7 @@ async fn what_only_a_person_can_mend_is_parked_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_lasts_expires_the_card_at_its_deadline() {
     let trial = deliver(vec![], None).await;
-    assert_eq!(
-        trial.outcome,
-        Outcome::Expired("Hipcall answered 503".into())
-    );
+    assert_eq!(trial.outcome, Outcome::Expired(Why::HipcallFault));
     assert_eq!(trial.seconds, 90);
     assert!((18..=60).contains(&trial.sends), "{}", trial.sends);
 }
@@ -107,7 +105,7 @@ async fn a_limit_is_waited_for_and_not_asked_against() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_call_ends_the_tries() {
     let trial = deliver(vec![], Some((12, Halt::CallEnded))).await;
-    assert_eq!(trial.outcome, Outcome::Expired("the call has ended".into()));
+    assert_eq!(trial.outcome, Outcome::Expired(Why::CallEnded));
     assert_eq!(trial.seconds, 12);
     let trial = deliver(vec![], Some((3, Halt::DroppedByHand))).await;
     assert!(matches!(trial.outcome, Outcome::Dropped(_)));

@@ -1,0 +1,154 @@
+//! What a person should know until it is over: typed, with words and with what to do.
+//!
+//! An alarm's id is also the `event_id` of its log line, so one heading in docs/operations.md explains both.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlarmId {
+    /// The outbox can't be written.
+    DiskRefused,
+    /// The outbox was unreadable at the start, and a new one was begun.
+    OutboxDamaged,
+    ClockWrong,
+    NodeUnreachable,
+    TokenRefused,
+    CardParked,
+    /// Hipcall knows none of the calls that its webhook tells of.
+    CallUnknown,
+    /// Hipcall has calls, and its webhook tells of none.
+    WebhookSilent,
+    UsersNotRead,
+    SyncFailed,
+    LookupFailed,
+    CertificateKept,
+    ConfigKept,
+}
+
+impl AlarmId {
+    pub const ALL: [AlarmId; 13] = [
+        AlarmId::DiskRefused,
+        AlarmId::OutboxDamaged,
+        AlarmId::ClockWrong,
+        AlarmId::NodeUnreachable,
+        AlarmId::TokenRefused,
+        AlarmId::CardParked,
+        AlarmId::CallUnknown,
+        AlarmId::WebhookSilent,
+        AlarmId::UsersNotRead,
+        AlarmId::SyncFailed,
+        AlarmId::LookupFailed,
+        AlarmId::CertificateKept,
+        AlarmId::ConfigKept,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmId::DiskRefused => "disk-refused",
+            AlarmId::OutboxDamaged => "outbox-damaged",
+            AlarmId::ClockWrong => "clock-wrong",
+            AlarmId::NodeUnreachable => "node-unreachable",
+            AlarmId::TokenRefused => "token-refused",
+            AlarmId::CardParked => "card-parked",
+            AlarmId::CallUnknown => "call-unknown",
+            AlarmId::WebhookSilent => "webhook-silent",
+            AlarmId::UsersNotRead => "users-not-read",
+            AlarmId::SyncFailed => "sync-failed",
+            AlarmId::LookupFailed => "lookup-failed",
+            AlarmId::CertificateKept => "certificate-kept",
+            AlarmId::ConfigKept => "config-kept",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    pub id: AlarmId,
+    /// What it concerns: `disk`, `source crm`, `account istanbul`.
+    pub subject: String,
+    pub since: Timestamp,
+    pub what: String,
+    pub advice: String,
+}
+
+/// The alarms that stand, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Alarms(Vec<Alarm>);
+
+impl Alarms {
+    /// True if this alarm is new, or says something new, and should be logged.
+    pub fn raise(&mut self, id: AlarmId, subject: &str, what: &str, advice: &str) -> bool {
+        if let Some(alarm) = self.0.iter_mut().find(|a| a.is(id, subject)) {
+            let is_new = alarm.what != what;
+            alarm.what = what.to_owned();
+            alarm.advice = advice.to_owned();
+            return is_new;
+        }
+        self.0.push(Alarm {
+            id,
+            subject: subject.to_owned(),
+            since: Timestamp::now(),
+            what: what.to_owned(),
+            advice: advice.to_owned(),
+        });
+        true
+    }
+
+    /// True if the alarm was there.
+    pub fn clear(&mut self, id: AlarmId, subject: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|a| !a.is(id, subject));
+        self.0.len() < before
+    }
+
+    /// Leaves only what does not belong to an account, node or source.
+    pub fn forget_parts(&mut self) {
+        self.0.retain(|a| !a.subject.contains(' '));
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Alarm> {
+        self.0.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Alarm {
+    fn is(&self, id: AlarmId, subject: &str) -> bool {
+        self.id == id && self.subject == subject
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_is_new_once_and_ends_once() {
+        let (id, mut alarms) = (AlarmId::DiskRefused, Alarms::default());
+        assert!(alarms.raise(id, "disk", "full", "make room"));
+        assert!(!alarms.raise(id, "disk", "full", "make room"));
+        assert!(alarms.raise(id, "disk", "read-only", "look at it"));
+        assert_eq!(alarms.len(), 1);
+        assert!(alarms.raise(AlarmId::OutboxDamaged, "disk", "x", "y"));
+        assert!(alarms.clear(id, "disk") && !alarms.clear(id, "disk"));
+        assert_eq!(alarms.len(), 1);
+    }
+
+    #[test]
+    fn an_alarms_name_is_the_same_everywhere() {
+        for id in AlarmId::ALL {
+            let json = serde_json::to_string(&id).unwrap();
+            assert_eq!(json.trim_matches('"'), id.as_str());
+        }
+    }
+}
