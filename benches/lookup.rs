@@ -96,6 +96,7 @@ async fn measure(contacts: usize) -> Result<()> {
 fn flow(office: &Arc<Flows>) -> Flow {
     Flow {
         clock: ringcard::system::clock::Clock::of_the_system(),
+        renewed: std::sync::Arc::default(),
         office: Arc::new(ArcSwap::new(office.clone())),
         outbox: Arc::new(Outbox::new(Vec::new()).0),
         board: Arc::default(),

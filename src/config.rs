@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
-pub use cards::CardConfig;
+pub use cards::{AfterCall, CardConfig};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;

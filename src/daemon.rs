@@ -4,6 +4,7 @@
 //! long as the daemon are in one named set, and an early end of any ends the daemon: restarting is
 //! systemd's work, and it begins with everything sound.
 
+mod accounts;
 mod commands;
 mod explain;
 mod feeds;
@@ -44,6 +45,7 @@ pub struct Daemon {
     identity: Option<Arc<Identity>>,
     feeds: Arc<feeds::Feeds>,
     owners: owners::Keepers,
+    accounts: accounts::Keepers,
     essential: JoinSet<&'static str>,
     writer_ended: Option<oneshot::Receiver<()>>,
     addresses: Vec<SocketAddr>,
@@ -100,6 +102,7 @@ impl Daemon {
             tokio::select! {
                 () = &mut stop => break None,
                 () = reload.notified() => self.reload(),
+                () = accounts::token_changed(&self.flow) => self.take_tokens(),
                 ended = self.essential.join_next() => break Some(match ended {
                     Some(Ok(name)) => name.to_owned(),
                     Some(Err(e)) => e.to_string(),
@@ -156,6 +159,14 @@ impl Daemon {
         notify::ready("reloaded");
     }
 
+    /// Takes up tokens whose files have changed, and nothing else.
+    fn take_tokens(&self) {
+        if accounts::take_tokens(&self.flow) {
+            self.owners.begin(&self.flow);
+            self.accounts.begin(&self.flow);
+        }
+    }
+
     fn keep_old(&self, reason: &str) {
         let advice = "mend it (ringcard check lists all problems), then: systemctl reload ringcard";
         self.flow.board.raise(
@@ -185,11 +196,13 @@ impl Daemon {
                 start::announce(&self.flow.board, &office);
                 // In this order, so that a new account's first event finds it in the office.
                 self.flow.office.store(Arc::new(office));
+                self.flow.renewed.notify_waiters();
                 self.gate.store(Arc::new(gate));
                 // The new office has its own connections; no call should pay for opening them.
                 housekeeping::use_lines(&self.flow);
                 self.feeds.begin(&self.flow, schedules);
                 self.owners.begin(&self.flow);
+                self.accounts.begin(&self.flow);
                 self.flow.board.clear(AlarmId::ConfigKept, "configuration");
                 info!("the new configuration is in use");
             }

@@ -7,6 +7,7 @@ pub mod age;
 pub mod call;
 pub mod card;
 pub mod changed;
+pub mod comment;
 pub mod contact;
 pub mod deadline;
 pub mod deck;

@@ -1,13 +1,15 @@
-//! The score: read these three files and you know the product.
+//! The score: read these four files and you know the product.
 //!
 //! - `answer`:  event -> number -> contact -> card -> outbox       (a call came in)
 //! - `deliver`: outbox -> Hipcall -> settle | retry | expire | park (a card goes out)
+//! - `comment`: entry -> comment -> settle                       (a card came too late)
 //! - `sync`:    source -> records -> contacts -> load -> publish    (the copy is renewed)
 //!
 //! Architecture Invariant: no JSON, no table name, no HTTP status here; those belong to the instruments.
 
 pub mod answer;
 mod candidates;
+mod comment;
 pub mod deliver;
 pub mod feed;
 mod guard;

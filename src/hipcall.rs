@@ -4,8 +4,10 @@ mod client;
 mod error;
 mod names;
 mod quota;
+mod turns;
 mod users;
 
 pub use client::{Client, Connector, REQUEST_TIME, Trust, TrustError};
-pub use error::{SendError, Verdict};
+pub use error::{SendError, TOKEN_ADVICE, Verdict};
+pub use turns::Turn;
 pub use users::{User, UsersError};

@@ -54,6 +54,9 @@ pub struct AccountStatus {
     pub expired: BTreeMap<Why, u64>,
     pub dropped: BTreeMap<Why, u64>,
     pub parked: u64,
+    /// Cards that came too late and were told in their calls' records.
+    #[serde(default)]
+    pub comments: u64,
     pub skipped: BTreeMap<Skip, u64>,
     /// Only where a source names the owners of its contacts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! `[[account]]`: node, token, webhook secrets, region.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::dialling;
@@ -21,6 +22,8 @@ pub struct AccountConfig {
     /// How numbers stand in the account's events.
     pub dialling: Dialling,
     pub token: Secret,
+    /// Where the token came from: a new one is taken up from there by itself.
+    pub token_file: PathBuf,
     pub webhook_secrets: Vec<Secret>,
 }
 
@@ -64,31 +67,43 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
     let (region, dialling) = dialling::account(section);
     let token = token(section);
     let webhook_secrets = webhook_secrets(section);
+    let (token, token_file) = token?;
     Some(AccountConfig {
         name: name?.into(),
         node: node?,
         region: region?,
         dialling,
-        token: token?,
+        token,
+        token_file,
         webhook_secrets: webhook_secrets?,
     })
 }
 
-fn token(section: &Section<'_>) -> Option<Secret> {
-    let tokens = secret::read(section, "token");
-    match tokens.as_slice() {
-        [] => None,
-        [token] if token.expose().bytes().all(|b| b.is_ascii_graphic()) => Some(token.clone()),
-        [_] => section.wrong_secret("token", "has characters that no token has"),
-        _ => section.wrong_secret(
-            "token",
-            "there must be one line with the token, and nothing else",
-        ),
+impl AccountConfig {
+    /// The token as its file has it now; or what is wrong with it.
+    pub fn reread_token(&self) -> Result<Secret, String> {
+        only_token(secret::lines(&self.token_file)?).map_err(Into::into)
+    }
+}
+
+fn token(section: &Section<'_>) -> Option<(Secret, PathBuf)> {
+    let (lines, path) = secret::read(section, "token")?;
+    match only_token(lines) {
+        Ok(token) => Some((token, path)),
+        Err(what) => section.wrong_secret("token", what),
+    }
+}
+
+fn only_token(lines: Vec<Secret>) -> Result<Secret, &'static str> {
+    match <[Secret; 1]>::try_from(lines) {
+        Ok([token]) if token.expose().bytes().all(|b| b.is_ascii_graphic()) => Ok(token),
+        Ok(_) => Err("has characters that no token has"),
+        Err(_) => Err("there must be one line with the token, and nothing else"),
     }
 }
 
 fn webhook_secrets(section: &Section<'_>) -> Option<Vec<Secret>> {
-    let secrets = secret::read(section, "webhook-secrets");
+    let (secrets, _) = secret::read(section, "webhook-secrets")?;
     let fits = |s: &Secret| {
         let clean = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         SECRET_CHARS.contains(&s.expose().len()) && s.expose().bytes().all(clean)
@@ -102,7 +117,7 @@ fn webhook_secrets(section: &Section<'_>) -> Option<Vec<Secret>> {
         );
         return section.wrong_secret("webhook-secrets", what);
     }
-    (!secrets.is_empty()).then_some(secrets)
+    Some(secrets)
 }
 
 pub(super) const NAME: &str = "up to 32 lower-case letters, digits or -, such as \"istanbul\"";

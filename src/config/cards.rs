@@ -13,20 +13,47 @@ use crate::domain::deck::Deck;
 use crate::domain::money::Locale;
 use crate::domain::phone::Region;
 use crate::domain::template::{CardTemplate, default_rows, default_unknown_rows};
+use crate::domain::words::Words;
 use rows::{compile, numbered, rows};
 
-const LIFETIME: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(90);
+const COMMENT_MAX_AGE: Duration = Duration::from_secs(12 * 3600);
 
 pub struct CardConfig {
     pub deck: Deck,
-    /// From the call's start until its card is not worth sending any more.
-    pub lifetime: Duration,
+    /// From the call's start until its card is not worth sending any more, unless the call ends before.
+    pub deadline: Duration,
+    pub after_call: AfterCall,
+    /// For what is written beside the card.
+    pub words: Words,
+}
+
+/// What becomes of a card that came too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterCall {
+    Drop,
+    /// The call's record gets a comment, if the call is no older than this.
+    Comment(Duration),
+}
+
+impl AfterCall {
+    pub fn comments(self) -> bool {
+        self.max_age().is_some()
+    }
+
+    pub fn max_age(self) -> Option<Duration> {
+        match self {
+            AfterCall::Drop => None,
+            AfterCall::Comment(max_age) => Some(max_age),
+        }
+    }
 }
 
 impl fmt::Debug for CardConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CardConfig")
-            .field("lifetime", &self.lifetime)
+            .field("deadline", &self.deadline)
+            .field("after_call", &self.after_call)
             .finish_non_exhaustive()
     }
 }
@@ -48,15 +75,20 @@ impl Around {
 pub(super) fn read(root: &Section<'_>, around: &Around) -> Option<CardConfig> {
     let section = root.section("card");
     let style = Arc::new(style::read(section.as_ref(), around));
-    let known = default_rows(&style.words);
+    let words = style.words.clone();
+    let known = default_rows(&words);
     let Some(section) = section else {
         let deck = Deck {
             card: CardTemplate::new(known, style).ok()?,
             unknown: None,
             variants: Vec::new(),
         };
-        let lifetime = LIFETIME;
-        return Some(CardConfig { deck, lifetime });
+        return Some(CardConfig {
+            deck,
+            deadline: DEADLINE,
+            after_call: AfterCall::Drop,
+            words,
+        });
     };
     let known = rows(&section, "row").unwrap_or_else(|| numbered(known));
     let card = compile(&section, "row", known, None, &style);
@@ -70,15 +102,35 @@ pub(super) fn read(root: &Section<'_>, around: &Around) -> Option<CardConfig> {
     let unknown = unknown.unwrap_or_else(|| numbered(default_unknown_rows(&style.words)));
     let unknown = compile(&section, "unknown-row", unknown, None, &style);
     let (least, most) = (Duration::from_secs(10), Duration::from_secs(600));
-    let lifetime = section
-        .duration("lifetime", least, most)
-        .unwrap_or(LIFETIME);
+    let deadline = section.duration("deadline", least, most);
     let deck = Deck {
         card: card?,
         unknown: wanted.unwrap_or(false).then_some(unknown?),
         variants,
     };
-    Some(CardConfig { deck, lifetime })
+    Some(CardConfig {
+        deck,
+        deadline: deadline.unwrap_or(DEADLINE),
+        after_call: after_call(&section),
+        words,
+    })
+}
+
+fn after_call(section: &Section<'_>) -> AfterCall {
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(7 * 86_400));
+    let max_age = section.duration("comment-max-age", least, most);
+    let wanted = section.parse("after-call", "\"drop\" or \"comment\"", |text| match text {
+        "drop" => Some(AfterCall::Drop),
+        "comment" => Some(AfterCall::Comment(max_age.unwrap_or(COMMENT_MAX_AGE))),
+        _ => None,
+    });
+    if section.has("comment-max-age") && !section.has("after-call") {
+        section.missing::<()>(
+            "after-call",
+            "\"comment\", without which no comment is written",
+        );
+    }
+    wanted.unwrap_or(AfterCall::Drop)
 }
 
 #[cfg(test)]
@@ -114,7 +166,36 @@ mod tests {
     fn without_a_card_there_is_the_usual_one() {
         let config = read_card("").unwrap();
         assert!(config.deck.unknown.is_none() && config.deck.variants.is_empty());
-        assert_eq!(config.lifetime, LIFETIME);
+        assert_eq!(config.deadline, DEADLINE);
+        assert_eq!(config.after_call, AfterCall::Drop);
+    }
+
+    #[test]
+    fn what_comes_after_the_call_is_dropped_or_told_in_a_comment() {
+        let read = |text: &str| read_card(&format!("[card]\n{text}")).unwrap().after_call;
+        assert_eq!(read("after-call = \"drop\""), AfterCall::Drop);
+        assert_eq!(
+            read("after-call = \"comment\""),
+            AfterCall::Comment(COMMENT_MAX_AGE)
+        );
+        let told = read("comment-max-age = \"2h\"\nafter-call = \"comment\"");
+        assert_eq!(told, AfterCall::Comment(Duration::from_secs(7_200)));
+        for (text, expected) in [
+            ("after-call = \"note\"", "must be \"drop\" or \"comment\""),
+            (
+                "comment-max-age = \"1h\"",
+                "card.after-call: is missing; give \"comment\"",
+            ),
+            (
+                "after-call = \"comment\"\ncomment-max-age = \"8d\"",
+                "from \"1m\" to \"7d\"",
+            ),
+            ("deadline = \"5s\"", "from \"10s\" to \"10m\""),
+            ("lifetime = \"90s\"", "no such key"),
+        ] {
+            let told = problems(&format!("[card]\n{text}"));
+            assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+        }
     }
 
     #[test]

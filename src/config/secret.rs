@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::reader::Section;
 
@@ -33,22 +33,15 @@ impl fmt::Debug for Secret {
 
 const ALLOWED: &str = "{ file = \"/etc/ringcard/...\" } or { credential = \"name\" }";
 
-/// The lines of the secret that `key` points to; every problem is noted, none repeats a secret.
-pub(super) fn read(section: &Section<'_>, key: &'static str) -> Vec<Secret> {
+/// The lines of the secret that `key` points to, and their file; every problem is noted, none repeats a secret.
+pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<(Vec<Secret>, PathBuf)> {
     if !section.has(key) {
-        return section.missing(key, ALLOWED).unwrap_or_default();
+        return section.missing(key, ALLOWED);
     }
-    let Some(path) = place(section, key) else {
-        return Vec::new();
-    };
+    let path = place(section, key)?;
     match lines(&path) {
-        Ok(lines) if lines.is_empty() => section
-            .wrong_secret(key, format!("{} holds nothing", path.display()))
-            .unwrap_or_default(),
-        Ok(lines) => lines,
-        Err(what) => section
-            .wrong_secret(key, format!("{} {what}", path.display()))
-            .unwrap_or_default(),
+        Ok(lines) => Some((lines, path)),
+        Err(what) => section.wrong_secret(key, what),
     }
 }
 
@@ -78,22 +71,29 @@ fn place(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
     }
 }
 
-fn lines(path: &PathBuf) -> Result<Vec<Secret>, String> {
-    let metadata = fs::metadata(path).map_err(|e| format!("can't be read: {e}"))?;
+/// The lines of a secret's file, at least one; or what is wrong with the file.
+pub(super) fn lines(path: &Path) -> Result<Vec<Secret>, String> {
+    let shown = path.display();
+    let unreadable = |e| format!("{shown} can't be read: {e}");
+    let metadata = fs::metadata(path).map_err(unreadable)?;
     if metadata.len() > FILE_BYTES {
-        return Err("is larger than 16 KiB".into());
+        return Err(format!("{shown} is larger than 16 KiB"));
     }
     // A group may be allowed in (0640 root:ringcard is usual); the world may not, and nobody may write.
     let mode = metadata.mode() & 0o777;
     if mode & 0o027 != 0 {
         return Err(format!(
-            "has mode {mode:04o}; nobody else may read it: chmod 0600 (or 0640)"
+            "{shown} has mode {mode:04o}; nobody else may read it: chmod 0600 (or 0640)"
         ));
     }
-    let text = fs::read_to_string(path).map_err(|e| format!("can't be read: {e}"))?;
+    let text = fs::read_to_string(path).map_err(unreadable)?;
     let lines = text
         .lines()
         .map(str::trim)
         .filter(|l| !l.is_empty() && !l.starts_with('#'));
-    Ok(lines.map(Secret::new).collect())
+    let lines: Vec<Secret> = lines.map(Secret::new).collect();
+    match lines.is_empty() {
+        true => Err(format!("{shown} holds nothing")),
+        false => Ok(lines),
+    }
 }

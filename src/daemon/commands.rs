@@ -92,7 +92,7 @@ fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
         let Some(account) = office.accounts.get(entry.account.as_str()).cloned() else {
             return Err(OutboxError::NoSuchAccount(entry.account.clone()));
         };
-        let deadline = Deadline::new(flow.clock.now(), None, office.card.lifetime);
+        let deadline = Deadline::new(flow.clock.now(), None, office.card.deadline);
         let (entry, halt) = flow.outbox.retry(&entry.key(), deadline)?;
         flow.tasks
             .spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));

@@ -186,6 +186,7 @@ impl Offline {
         let office = Arc::new(office);
         let flow = Flow {
             clock: Clock::of_the_system(),
+            renewed: std::sync::Arc::default(),
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(outbox),
             board: Arc::default(),

@@ -133,7 +133,7 @@ fn pause(verdict: Verdict, failures: u32, dice: f64) -> Duration {
     match verdict {
         Verdict::Retry => grown,
         Verdict::RetryAfter(wait) => grown.max(wait),
-        Verdict::Park => REFUSED_PAUSE.mul_f64(spread),
+        Verdict::Park | Verdict::Pause | Verdict::RetryBriefly => REFUSED_PAUSE.mul_f64(spread),
     }
 }
 

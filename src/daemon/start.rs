@@ -84,6 +84,7 @@ impl Daemon {
             outbox,
             board,
             clock,
+            renewed: Arc::default(),
             tasks: tasks.clone(),
         };
         let gate = Arc::new(ArcSwap::from_pointee(gate));
@@ -118,6 +119,7 @@ impl Daemon {
             identity,
             feeds,
             owners: Keepers::default(),
+            accounts: super::accounts::Keepers::default(),
             essential,
             writer_ended: Some(writer_ended),
             addresses,
@@ -139,6 +141,7 @@ impl Daemon {
         resume(&self.flow);
         self.feeds.begin(&self.flow, schedules);
         self.owners.begin(&self.flow);
+        self.accounts.begin(&self.flow);
         let (flow, identity) = (self.flow.clone(), self.identity.clone());
         self.essential.spawn(async move {
             housekeeping::run(flow, identity).await;

@@ -46,6 +46,25 @@ impl Why {
         Why::NoRoom,
     ];
 
+    /// Whether the call's record should tell that its card was not shown. Not where nothing was to be shown any
+    /// more, or there is no record to write into.
+    pub fn leaves_a_trace(self) -> bool {
+        match self {
+            Why::CallEnded
+            | Why::TooLate
+            | Why::NoConnection
+            | Why::NoName
+            | Why::Clock
+            | Why::NotTrusted
+            | Why::NoAnswer
+            | Why::BrokenConnection
+            | Why::HipcallFault
+            | Why::Quota
+            | Why::TokenRefused => true,
+            Why::UnknownCall | Why::NoAccount | Why::ByHand | Why::NoRoom => false,
+        }
+    }
+
     /// In the operator's words.
     pub fn reason(self) -> &'static str {
         match self {

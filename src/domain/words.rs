@@ -28,9 +28,10 @@ pub enum Word {
     Overdue,
     Old,
     OneOf,
+    NotShown,
 }
 
-const COUNT: usize = 15;
+const COUNT: usize = 16;
 
 /// In the order of `Word`; English, Turkish, German, French, Dutch.
 #[rustfmt::skip]
@@ -50,6 +51,7 @@ const TABLE: [(Word, &str, [&str; 5]); COUNT] = [
     (Word::Overdue,   "overdue",   ["Overdue",        "Gecikmiş",        "Überfällig",          "En retard",        "Achterstallig"]),
     (Word::Old,       "old",       ["old",            "eski",            "veraltet",            "ancien",           "verouderd"]),
     (Word::OneOf,     "one-of",    ["One of",         "Şunlardan biri",  "Einer von",           "L'un de",          "Een van"]),
+    (Word::NotShown,  "not-shown", ["Not shown during the call", "Görüşme sırasında gösterilemedi", "Während des Anrufs nicht angezeigt", "Non affichée pendant l'appel", "Niet getoond tijdens het gesprek"]),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]

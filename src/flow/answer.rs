@@ -65,7 +65,7 @@ impl Flow {
         let search = self.find(&office, &caller);
         journal(name, &call, &caller, &search);
         let card = card(&office, &account, &call, &caller, search.outcome)?;
-        let deadline = Deadline::new(self.clock.now(), call.started_at, office.card.lifetime);
+        let deadline = Deadline::new(self.clock.now(), call.started_at, office.card.deadline);
         let entry = Entry::new(name, call.id.clone(), card, deadline);
         let (entry, halt) = self.outbox.accept(entry)?;
         let delivery = Delivery::new(self.clone(), account, Some(received));

@@ -1,9 +1,11 @@
-//! The client of one account: posts cards, and keeps its node's connection warm.
+//! The client of one account: posts cards, reads them back, writes comments, and keeps its node's connection
+//! warm.
 //!
 //! Accounts of one node share a `Connector`'s connections: over HTTP/2 one connection carries them all,
 //! held open by pings. Setting one up costs three round trips, which a ringing phone does not have.
 //!
-//! Redirects are not followed: they would carry the token to another host.
+//! Every request with the token needs a `Turn`, so nothing can pass the quota by. Redirects are not followed:
+//! they would carry the token to another host.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,11 +17,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 
-use super::error::SendError;
+use super::error::{SendError, Verdict};
 use super::names::Names;
-use super::quota::Quota;
+use super::turns::{Turn, Turns};
 use crate::domain::call::CallId;
 use crate::domain::card::Card;
+use crate::domain::fate::Why;
 
 /// One try, from the first byte to the last: Hipcall takes 0.2 to 0.4 s (measured).
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -30,6 +33,8 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIME: Duration = Duration::from_secs(5);
 /// An answer longer than this is not read to its end: a card's echo has about 1 kB.
 const ANSWER_BYTES: usize = 64 << 10;
+/// How long the rest of an answer is read whose status has settled the matter.
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// Whom we believe to be Hipcall.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +133,7 @@ pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) node: String,
     pub(super) authorization: HeaderValue,
-    pub(super) quota: Quota,
+    pub(super) turns: Turns,
 }
 
 #[derive(Serialize)]
@@ -149,44 +154,149 @@ impl Client {
             http,
             node,
             authorization,
-            quota: Quota::default(),
+            turns: Turns::default(),
         })
     }
 
-    pub async fn post_card(&self, call: &CallId, card: &Card) -> Result<(), SendError> {
-        if let Some(wait) = self.quota.wait() {
-            return Err(SendError::RateLimited { wait });
-        }
-        let mut answer = self
+    /// Takes the turns of another client with the same node and token, as one quota counts them both.
+    pub fn sharing_turns_with(self, other: &Client) -> Client {
+        let turns = other.turns.clone();
+        Client { turns, ..self }
+    }
+
+    /// A card's turn, by its rank: the highest goes first. `pause` is what a card that failed waits at least.
+    pub async fn card_turn(&self, rank: u64, pause: Option<Duration>) -> Turn {
+        self.turns.card(rank, pause).await
+    }
+
+    /// The turn of what no call waits for.
+    pub async fn aside_turn(&self) -> Turn {
+        self.turns.aside().await
+    }
+
+    /// The same, if it is free now.
+    pub fn aside_turn_now(&self) -> Option<Turn> {
+        self.turns.aside_now()
+    }
+
+    /// Why a card that waits for its turn does not have it.
+    pub fn hindrance(&self) -> Option<Why> {
+        self.turns.hindrance()
+    }
+
+    /// Comes when the token is refused, or with `false` when it is not.
+    pub async fn refused(&self, wanted: bool) {
+        self.turns.refused(wanted).await;
+    }
+
+    pub async fn post_card(&self, turn: Turn, call: &CallId, card: &Card) -> Result<(), SendError> {
+        let request = self
             .http
-            .post(format!("{}/api/v3/calls/{call}/cards", self.node))
+            .post(self.of_call(call, "cards"))
+            .json(&Body { card });
+        let sent = self.finish(turn, request).await;
+        self.pause_if_refused(&sent);
+        sent
+    }
+
+    /// Whether Hipcall has a card for the call already.
+    pub async fn has_card(&self, turn: Turn, call: &CallId) -> Result<bool, SendError> {
+        let answer = self
+            .ask(turn, self.http.get(self.of_call(call, "cards")))
+            .await;
+        self.pause_if_refused(&answer);
+        let body: serde_json::Value =
+            serde_json::from_slice(&read(&mut answer?).await).unwrap_or_default();
+        let rows = body["data"]["card"].as_array();
+        Ok(rows.is_some_and(|rows| !rows.is_empty()))
+    }
+
+    /// Writes a comment into the call's record, which can't be taken back.
+    pub async fn post_comment(
+        &self,
+        turn: Turn,
+        call: &CallId,
+        content: &str,
+    ) -> Result<(), SendError> {
+        let body = serde_json::json!({ "content": content });
+        let request = self.http.post(self.of_call(call, "comments")).json(&body);
+        self.finish(turn, request).await
+    }
+
+    /// Asks whether the token is taken; if so, cards go on.
+    pub async fn probe(&self) -> Result<(), SendError> {
+        let turn = self.turns.aside().await;
+        let request = self.http.get(format!("{}/api/v3/profile", self.node));
+        self.finish(turn, request).await?;
+        self.turns.refuse(false);
+        Ok(())
+    }
+
+    fn of_call(&self, call: &CallId, what: &str) -> String {
+        format!("{}/api/v3/calls/{call}/{what}", self.node)
+    }
+
+    fn pause_if_refused<T>(&self, sent: &Result<T, SendError>) {
+        if let Err(e) = sent
+            && e.verdict() == Verdict::Pause
+        {
+            self.turns.refuse(true);
+        }
+    }
+
+    async fn finish(&self, turn: Turn, request: reqwest::RequestBuilder) -> Result<(), SendError> {
+        let mut answer = self.ask(turn, request).await?;
+        // So that its connection can carry the next request; the status has settled the matter.
+        let _ = tokio::time::timeout(REST_TIME, read(&mut answer)).await;
+        Ok(())
+    }
+
+    /// Sends a request with the token. An answer that is not 2xx is an error, with Hipcall's words.
+    pub(super) async fn ask(
+        &self,
+        mut turn: Turn,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, SendError> {
+        let request = request
             .header(AUTHORIZATION, self.authorization.clone())
-            .header(ACCEPT, "application/json")
-            .json(&Body { card })
-            .send()
-            .await
-            .map_err(SendError::transport)?;
+            .header(ACCEPT, "application/json");
+        turn.sending();
+        let mut answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(e) => {
+                let error = SendError::transport(e);
+                self.turns.line_is_down();
+                if !error.may_have_arrived() {
+                    turn.not_sent();
+                }
+                return Err(error);
+            }
+        };
+        self.turns.line_is_up();
         let status = answer.status().as_u16();
-        if let Some(wait) = self.quota.learn(status, answer.headers()) {
+        if let Some(wait) = turn.answered(status, answer.headers()) {
             return Err(SendError::RateLimited { wait });
         }
-        let body = read(&mut answer).await;
-        if (200..300).contains(&status) {
-            Ok(())
-        } else {
-            Err(SendError::refused(status, &body))
+        if answer.status().is_success() {
+            return Ok(answer);
         }
+        let body = tokio::time::timeout(REST_TIME, read(&mut answer)).await;
+        Err(SendError::refused(status, &body.unwrap_or_default()))
     }
 
     /// Opens the connection if it is lost, with a request that needs no token and counts for no quota.
     pub async fn warm(&self) -> Result<(), SendError> {
         let root = format!("{}/", self.node);
-        self.http
-            .head(root)
-            .send()
-            .await
-            .map(drop)
-            .map_err(SendError::transport)
+        match self.http.head(root).send().await {
+            Ok(_) => {
+                self.turns.line_is_up();
+                Ok(())
+            }
+            Err(e) => {
+                self.turns.line_is_down();
+                Err(SendError::transport(e))
+            }
+        }
     }
 }
 

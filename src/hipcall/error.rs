@@ -1,12 +1,16 @@
-//! Why a card was not taken, and what to do about it.
+//! Why a request was not taken, and what to do about it.
 //!
-//! Hipcall's own words are kept only up to the first value they quote: a refusal repeats the row it refuses,
-//! and with it a person's name.
+//! Two questions decide: may it have arrived all the same (then Hipcall is asked before it is sent again), and
+//! can another try help. Hipcall's own words are kept only up to the first value they quote: a refusal repeats
+//! the row it refuses, and with it a person's name.
 
+use std::error::Error;
 use std::time::Duration;
 
+use rustls::CertificateError;
 use serde_json::Value;
 
+use super::names::NameError;
 use crate::domain::fate::Why;
 
 /// Longest part of Hipcall's message that is kept, in characters.
@@ -14,10 +18,16 @@ const DETAIL_CHARS: usize = 120;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
+    #[error("the node's name could not be resolved")]
+    NoName(#[source] reqwest::Error),
     #[error("no connection to Hipcall")]
-    Unreachable(#[source] reqwest::Error),
+    NoConnection(#[source] reqwest::Error),
+    #[error("the node's certificate is not valid at this box's time")]
+    OutOfDate(#[source] reqwest::Error),
+    #[error("the node's certificate is not trusted")]
+    NotTrusted(#[source] reqwest::Error),
     #[error("Hipcall did not answer in time")]
-    TimedOut(#[source] reqwest::Error),
+    NoAnswer(#[source] reqwest::Error),
     #[error("the connection to Hipcall broke")]
     Broken(#[source] reqwest::Error),
     #[error("Hipcall is over its limit of requests, for {} s more", wait.as_secs())]
@@ -33,6 +43,10 @@ pub enum Verdict {
     Retry,
     /// As above, but not before this is over.
     RetryAfter(Duration),
+    /// Another try may succeed within seconds: the call may not be registered yet.
+    RetryBriefly,
+    /// No request of this token has a chance until it is taken again, or replaced.
+    Pause,
     /// Only a person can mend it: say so and keep the card.
     Park,
 }
@@ -40,54 +54,104 @@ pub enum Verdict {
 impl SendError {
     pub fn verdict(&self) -> Verdict {
         match self {
-            SendError::Unreachable(_) | SendError::TimedOut(_) | SendError::Broken(_) => {
-                Verdict::Retry
-            }
+            SendError::NoName(_)
+            | SendError::NoConnection(_)
+            | SendError::OutOfDate(_)
+            | SendError::NotTrusted(_)
+            | SendError::NoAnswer(_)
+            | SendError::Broken(_) => Verdict::Retry,
             SendError::RateLimited { wait } => Verdict::RetryAfter(*wait),
-            SendError::Refused {
-                status: 408 | 425 | 500..=599,
-                ..
-            } => Verdict::Retry,
-            SendError::Refused { .. } => Verdict::Park,
+            SendError::Refused { status, .. } => match status {
+                401 | 403 => Verdict::Pause,
+                404 => Verdict::RetryBriefly,
+                408 | 425 | 500.. => Verdict::Retry,
+                429 => Verdict::RetryAfter(Duration::ZERO),
+                // Other refusals and redirects, which would carry the token elsewhere; an answer below 200
+                // is none, and one below 300 no error.
+                0..=499 => Verdict::Park,
+            },
+        }
+    }
+
+    /// Whether Hipcall may have done what was asked although it did not say so.
+    pub fn may_have_arrived(&self) -> bool {
+        match self {
+            SendError::NoAnswer(_) | SendError::Broken(_) => true,
+            SendError::NoName(_)
+            | SendError::NoConnection(_)
+            | SendError::OutOfDate(_)
+            | SendError::NotTrusted(_)
+            | SendError::RateLimited { .. } => false,
+            // A gateway that gave up on what is behind it. 503 says that nothing was begun.
+            SendError::Refused { status, .. } => {
+                matches!(status, 408 | 500..=502 | 504..)
+            }
         }
     }
 
     pub fn why(&self) -> Why {
         match self {
-            SendError::Unreachable(_) => Why::NoConnection,
-            SendError::TimedOut(_) => Why::NoAnswer,
+            SendError::NoName(_) => Why::NoName,
+            SendError::NoConnection(_) => Why::NoConnection,
+            SendError::OutOfDate(_) => Why::Clock,
+            SendError::NotTrusted(_) => Why::NotTrusted,
+            SendError::NoAnswer(_) => Why::NoAnswer,
             SendError::Broken(_) => Why::BrokenConnection,
             SendError::RateLimited { .. } => Why::Quota,
-            SendError::Refused { .. } => Why::HipcallFault,
+            SendError::Refused { status, .. } => match status {
+                401 | 403 => Why::TokenRefused,
+                404 => Why::UnknownCall,
+                429 => Why::Quota,
+                _ => Why::HipcallFault,
+            },
         }
     }
 
-    /// What the operator can do, for a card that is parked.
+    /// What the operator can do.
     pub fn advice(&self) -> &'static str {
         match self {
-            SendError::Refused {
-                status: 401 | 403, ..
-            } => {
-                "the token is expired, revoked, or made on the other node (use.hipcall.com and use.hipcall.com.tr)"
+            SendError::NoName(_) => {
+                "look at the line, and at the name servers (resolvectl, /etc/resolv.conf)"
             }
-            SendError::Refused { status: 404, .. } => "Hipcall does not know this call",
-            SendError::Refused { status: 422, .. } => {
-                "Hipcall refuses the form of the card: look at the [[card.row]] tables"
+            SendError::NoConnection(_) | SendError::NoAnswer(_) | SendError::Broken(_) => {
+                "look at the line and the router; see whether Hipcall itself has trouble"
             }
-            SendError::Refused {
-                status: 300..=399, ..
-            } => "the node sends us elsewhere: check the account's node",
-            _ => "see the status of Hipcall and of the line",
+            SendError::OutOfDate(_) => {
+                "look at the clock first (timedatectl): if it is right, the node's certificate has run out"
+            }
+            SendError::NotTrusted(_) => {
+                "a firewall that opens TLS needs ca-file in [hipcall]; else install the package ca-certificates"
+            }
+            SendError::RateLimited { .. } => {
+                "other programs with this token use up Hipcall's limit as well"
+            }
+            SendError::Refused { status, .. } => match status {
+                401 | 403 => TOKEN_ADVICE,
+                404 => {
+                    "are token and webhook of one Hipcall account? It does not know the calls it tells of"
+                }
+                422 => "Hipcall refuses the form of the card: look at the [[card.row]] tables",
+                300..=399 => "the node sends us elsewhere: check the account's node",
+                _ => "see the status of Hipcall and of the line",
+            },
         }
     }
 
+    /// Says of a failed request whether it can have been sent. Only what fails while connecting can not.
     pub(super) fn transport(error: reqwest::Error) -> SendError {
         // The URL holds the call's id only, but an error's text must not depend on that staying so.
         let error = error.without_url();
-        match (error.is_timeout(), error.is_connect()) {
-            (true, _) => SendError::TimedOut(error),
-            (_, true) => SendError::Unreachable(error),
-            _ => SendError::Broken(error),
+        if !error.is_connect() {
+            return match error.is_timeout() {
+                true => SendError::NoAnswer(error),
+                false => SendError::Broken(error),
+            };
+        }
+        match hindrance(&error) {
+            Some(Hindrance::Name) => SendError::NoName(error),
+            Some(Hindrance::Date) => SendError::OutOfDate(error),
+            Some(Hindrance::Trust) => SendError::NotTrusted(error),
+            None => SendError::NoConnection(error),
         }
     }
 
@@ -96,6 +160,47 @@ impl SendError {
             status,
             detail: detail(body),
         }
+    }
+}
+
+/// What to do about a token that is refused.
+pub const TOKEN_ADVICE: &str = "the token is expired, revoked, or made on the other node (use.hipcall.com and \
+    use.hipcall.com.tr): put a new one into its file, which is read by itself";
+
+enum Hindrance {
+    Name,
+    Date,
+    Trust,
+}
+
+/// What is at the bottom of a connection that did not come about, where we know more than that.
+fn hindrance(error: &(dyn Error + 'static)) -> Option<Hindrance> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<NameError>() {
+            return Some(Hindrance::Name);
+        }
+        let wrapped = error.downcast_ref::<std::io::Error>();
+        let wrapped = wrapped
+            .and_then(|e| e.get_ref())
+            .and_then(|e| e.downcast_ref());
+        if let Some(error) = wrapped.or_else(|| error.downcast_ref::<rustls::Error>()) {
+            return of_tls(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn of_tls(error: &rustls::Error) -> Option<Hindrance> {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    match error {
+        rustls::Error::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+        ) => Some(Hindrance::Date),
+        rustls::Error::InvalidCertificate(_) => Some(Hindrance::Trust),
+        // A peer that does not speak TLS, or breaks off: no connection, as far as anybody can tell.
+        _ => None,
     }
 }
 
@@ -136,19 +241,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_answer_has_its_verdict() {
-        let verdict = |status| SendError::refused(status, b"").verdict();
-        for status in [408, 425, 500, 502, 503, 504, 599] {
-            assert_eq!(verdict(status), Verdict::Retry, "{status}");
-        }
-        for status in [301, 307, 400, 401, 403, 404, 405, 413, 415, 422] {
-            assert_eq!(verdict(status), Verdict::Park, "{status}");
+    fn each_status_has_its_verdict() {
+        for status in 100..=999 {
+            let error = SendError::refused(status, b"");
+            let expected = match status {
+                401 | 403 => Verdict::Pause,
+                404 => Verdict::RetryBriefly,
+                408 | 425 => Verdict::Retry,
+                429 => Verdict::RetryAfter(Duration::ZERO),
+                500..=999 => Verdict::Retry,
+                _ => Verdict::Park,
+            };
+            assert_eq!(error.verdict(), expected, "{status}");
+            let arrived = matches!(status, 408 | 500 | 501 | 502 | 504..=999);
+            assert_eq!(error.may_have_arrived(), arrived, "{status}");
+            assert!(!error.advice().is_empty());
         }
         let wait = Duration::from_secs(7);
+        let limited = SendError::RateLimited { wait };
+        assert_eq!(limited.verdict(), Verdict::RetryAfter(wait));
         assert_eq!(
-            SendError::RateLimited { wait }.verdict(),
-            Verdict::RetryAfter(wait)
+            (limited.why(), limited.may_have_arrived()),
+            (Why::Quota, false)
         );
+    }
+
+    #[test]
+    fn each_status_is_counted_under_its_reason() {
+        for (status, why) in [
+            (401, Why::TokenRefused),
+            (403, Why::TokenRefused),
+            (404, Why::UnknownCall),
+            (429, Why::Quota),
+            (503, Why::HipcallFault),
+            (408, Why::HipcallFault),
+        ] {
+            assert_eq!(SendError::refused(status, b"").why(), why, "{status}");
+        }
     }
 
     #[test]

@@ -54,10 +54,19 @@ impl Names {
     }
 }
 
+/// The system's resolver has no addresses for a name; a type of its own, so that this is told from a refused
+/// connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the name has no addresses")]
+pub(super) struct NameError(#[source] io::Error);
+
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let addresses = self.addresses(name.as_str().to_owned());
-        Box::pin(async move { Ok(Box::new(addresses.await?.into_iter()) as Addrs) })
+        Box::pin(async move {
+            let addresses = addresses.await.map_err(NameError)?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
 

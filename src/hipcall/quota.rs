@@ -1,88 +1,133 @@
-//! Hipcall's limit of requests (60 a minute, measured): how much is left, and until when to hold back.
+//! Hipcall's limit of requests (60 a minute, measured): how much of the window is left, and until when to
+//! hold back. Values and decisions; `turns` acts on them.
 //!
-//! The reset comes as wall-clock seconds; it is read against the answer's own `Date`, because the box's
-//! clock may be wrong. A limit already known spares the request that would be refused.
+//! What Hipcall says of the window wins over our own count, less what is under way and not in its count yet.
+//! The reset comes as wall-clock seconds; it is read against the answer's own `Date`, because the box's clock
+//! may be wrong.
 //!
-//! Cards may use all of it. What no call waits for may only use what cards are not likely to need.
+//! Cards may use all of it. What no call waits for may only use the first half of a window.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
 
+/// The limit until Hipcall has told it.
+const REQUESTS: i64 = 60;
+/// How long a window lasts (measured).
+const WINDOW: Duration = Duration::from_secs(60);
 /// How long to hold back when Hipcall does not say.
 const UNSAID: Duration = Duration::from_secs(5);
 /// The shortest: `Retry-After: 0` must not make every waiting card try without a pause.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest that a header is believed: the window is a minute.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The part of a window that only cards may use: one in so many.
+const RESERVED_PART: i64 = 2;
 
-/// How many requests of a window are left to cards: half of it, and more than an office has calls a minute.
-const RESERVE: i64 = 30;
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody's telephone rings.
+    Card,
+    /// No call waits for it.
+    Aside,
+}
 
-#[derive(Default)]
-pub(super) struct Quota(Mutex<Limits>);
-
-#[derive(Clone, Copy, Default)]
-struct Limits {
-    /// No request has a chance before.
+#[derive(Debug)]
+pub(super) struct Quota {
+    limit: i64,
+    left: i64,
+    /// When the window ends; none is open before the first request.
+    resets: Option<Instant>,
+    under_way: i64,
+    /// Hipcall has refused: no request has a chance before.
     held: Option<Instant>,
-    /// Less than `RESERVE` is left until then.
-    scarce: Option<Instant>,
+    /// The same for what no call waits for: whether cards are counted along is not known, so the next card
+    /// finds out for itself.
+    held_aside: Option<Instant>,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        Quota {
+            limit: REQUESTS,
+            left: REQUESTS,
+            resets: None,
+            under_way: 0,
+            held: None,
+            held_aside: None,
+        }
+    }
 }
 
 impl Quota {
-    /// What is left to wait before the next request has a chance.
-    pub(super) fn wait(&self) -> Option<Duration> {
-        left(self.lock().held)
-    }
-
-    /// What a request that no call waits for has to wait, so that it takes none from a card.
-    pub(super) fn wait_aside(&self) -> Option<Duration> {
-        let limits = *self.lock();
-        left(limits.held).max(left(limits.scarce))
-    }
-
-    /// Learns from the headers of an answer to such a request. Its refusal is its own: whether cards are
-    /// counted along is not known, so the next card finds out for itself.
-    pub(super) fn learn_aside(&self, status: u16, headers: &HeaderMap) -> Option<Duration> {
-        match status {
-            429 => Some(refusal(headers).unwrap_or(UNSAID)),
-            _ => self.learn(status, headers),
+    /// Since when not, or until when: `None` if a request may go now.
+    pub(super) fn closed_until(&self, purpose: Purpose, now: Instant) -> Option<Instant> {
+        let held = match purpose {
+            Purpose::Card => self.held,
+            Purpose::Aside => self.held.max(self.held_aside),
+        };
+        if let Some(until) = held.filter(|until| *until > now) {
+            return Some(until);
         }
+        let resets = self.resets.filter(|resets| *resets > now)?;
+        let reserved = match purpose {
+            Purpose::Card => 0,
+            Purpose::Aside => self.limit / RESERVED_PART,
+        };
+        (self.left <= reserved).then_some(resets)
     }
 
-    /// Learns from an answer's headers.
-    pub(super) fn learn(&self, status: u16, headers: &HeaderMap) -> Option<Duration> {
+    /// A request goes.
+    pub(super) fn take(&mut self, now: Instant) {
+        if self.resets.is_none_or(|resets| resets <= now) {
+            self.resets = Some(now + WINDOW);
+            self.left = self.limit;
+        }
+        self.left -= 1;
+        self.under_way += 1;
+    }
+
+    /// A request that was to go has not reached Hipcall.
+    pub(super) fn give_back(&mut self) {
+        self.left += 1;
+        self.under_way -= 1;
+    }
+
+    /// A request is over, and nothing is known of how Hipcall counted it.
+    pub(super) fn spent(&mut self) {
+        self.under_way -= 1;
+    }
+
+    /// A request is answered. Tells how long to wait if it was refused for the limit.
+    pub(super) fn answered(
+        &mut self,
+        purpose: Purpose,
+        status: u16,
+        headers: &HeaderMap,
+        now: Instant,
+    ) -> Option<Duration> {
+        self.under_way -= 1;
         let refused = status == 429;
-        let remaining = number(headers, "x-ratelimit-remaining");
-        if let Some(remaining) = remaining {
-            let reset = reset_in(headers).map_or(LONGEST, |wait| wait.clamp(SHORTEST, LONGEST));
-            self.lock().scarce = (remaining < RESERVE).then(|| Instant::now() + reset);
+        if let Some(limit) = number(headers, "x-ratelimit-limit").filter(|limit| *limit > 0) {
+            self.limit = limit;
         }
-        let used_up = remaining == Some(0);
-        if !refused && !used_up {
+        if let Some(remaining) = number(headers, "x-ratelimit-remaining") {
+            let reset = reset_in(headers).map_or(LONGEST, |wait| wait.clamp(SHORTEST, LONGEST));
+            self.resets = Some(now + reset);
+            self.left = remaining - self.under_way;
+        }
+        if !refused {
             return None;
         }
-        let wait = match refusal(headers) {
-            Some(wait) => wait,
-            None if refused => UNSAID,
-            None => return None,
-        };
-        self.lock().held = Some(Instant::now() + wait);
-        refused.then_some(wait)
+        let wait = refusal(headers).unwrap_or(UNSAID);
+        match purpose {
+            Purpose::Card => self.held = Some(now + wait),
+            Purpose::Aside => self.held_aside = Some(now + wait),
+        }
+        Some(wait)
     }
-
-    fn lock(&self) -> MutexGuard<'_, Limits> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn left(until: Option<Instant>) -> Option<Duration> {
-    until?
-        .checked_duration_since(Instant::now())
-        .filter(|left| !left.is_zero())
 }
 
 /// How long an answer says that there is nothing left.
@@ -134,67 +179,153 @@ mod tests {
 
     const DATED: (&str, &str) = ("date", "Tue, 01 Sep 2026 10:41:00 GMT");
 
-    #[tokio::test(start_paused = true)]
-    async fn the_reset_counts_from_the_answers_own_date() {
-        let quota = Quota::default();
-        let answer = headers(&[DATED, ("x-ratelimit-reset", "1788259269")]);
-        assert_eq!(quota.learn(429, &answer), Some(Duration::from_secs(10)));
-        assert_eq!(quota.wait(), Some(Duration::from_secs(10)));
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(quota.wait(), None);
+    /// A quota, and the seconds that pass for it.
+    struct Trial {
+        quota: Quota,
+        start: Instant,
+        seconds: u64,
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_used_up_quota_holds_back_before_a_refusal() {
-        let quota = Quota::default();
-        let last = [
-            DATED,
-            ("x-ratelimit-remaining", "0"),
-            ("x-ratelimit-reset", "1788259263"),
+    impl Trial {
+        fn new() -> Trial {
+            Trial {
+                quota: Quota::default(),
+                start: Instant::now(),
+                seconds: 0,
+            }
+        }
+
+        fn now(&self) -> Instant {
+            self.start + Duration::from_secs(self.seconds)
+        }
+
+        /// Seconds until a request of this kind may go.
+        fn wait(&self, purpose: Purpose) -> Option<u64> {
+            let until = self.quota.closed_until(purpose, self.now())?;
+            Some(until.duration_since(self.now()).as_secs())
+        }
+
+        fn waits(&self) -> (Option<u64>, Option<u64>) {
+            (self.wait(Purpose::Card), self.wait(Purpose::Aside))
+        }
+
+        fn ask(
+            &mut self,
+            purpose: Purpose,
+            status: u16,
+            said: &[(&'static str, &str)],
+        ) -> Option<u64> {
+            let now = self.now();
+            self.quota.take(now);
+            let wait = self.quota.answered(purpose, status, &headers(said), now);
+            wait.map(|wait| wait.as_secs())
+        }
+    }
+
+    fn said(remaining: &'static str) -> [(&'static str, &'static str); 4] {
+        let reset = ("x-ratelimit-reset", "1788259269");
+        let limit = ("x-ratelimit-limit", "60");
+        [DATED, limit, ("x-ratelimit-remaining", remaining), reset]
+    }
+
+    #[test]
+    fn the_reset_counts_from_the_answers_own_date() {
+        let mut trial = Trial::new();
+        let wait = trial.ask(
+            Purpose::Card,
+            429,
+            &[DATED, ("x-ratelimit-reset", "1788259269")],
+        );
+        assert_eq!((wait, trial.waits()), (Some(10), (Some(10), Some(10))));
+        trial.seconds = 10;
+        assert_eq!(trial.wait(Purpose::Card), None);
+    }
+
+    #[test]
+    fn a_used_up_quota_holds_back_before_a_refusal() {
+        let mut trial = Trial::new();
+        assert_eq!(trial.ask(Purpose::Card, 201, &said("0")), None);
+        assert_eq!(trial.wait(Purpose::Card), Some(10));
+        trial.seconds = 10;
+        assert_eq!(trial.waits(), (None, None));
+    }
+
+    #[test]
+    fn without_a_word_of_hipcalls_sixty_a_minute_are_taken() {
+        let mut trial = Trial::new();
+        for _ in 0..30 {
+            assert_eq!(trial.waits(), (None, None));
+            trial.ask(Purpose::Card, 201, &[]);
+        }
+        for _ in 30..60 {
+            assert_eq!(trial.waits(), (None, Some(60)));
+            trial.ask(Purpose::Card, 503, &[]);
+        }
+        assert_eq!(trial.waits(), (Some(60), Some(60)));
+        trial.seconds = 60;
+        assert_eq!(trial.waits(), (None, None));
+        trial.ask(Purpose::Card, 201, &[]);
+        assert_eq!(trial.waits(), (None, None));
+    }
+
+    #[test]
+    fn what_no_call_waits_for_leaves_half_of_the_window_to_cards() {
+        let mut trial = Trial::new();
+        trial.ask(Purpose::Card, 201, &said("31"));
+        assert_eq!(trial.waits(), (None, None));
+        trial.ask(Purpose::Card, 201, &said("30"));
+        assert_eq!(trial.waits(), (None, Some(10)));
+        trial.seconds = 10;
+        assert_eq!(trial.waits(), (None, None), "another window");
+    }
+
+    #[test]
+    fn a_limit_that_hipcall_raises_is_believed() {
+        let mut trial = Trial::new();
+        let said = [
+            ("x-ratelimit-limit", "600"),
+            ("x-ratelimit-remaining", "400"),
         ];
-        assert_eq!(quota.learn(201, &headers(&last)), None);
-        assert_eq!(quota.wait(), Some(Duration::from_secs(4)));
+        trial.ask(Purpose::Card, 201, &said);
+        for _ in 0..399 {
+            trial.ask(Purpose::Card, 201, &[]);
+        }
+        assert_eq!(trial.wait(Purpose::Card), None);
+        trial.ask(Purpose::Card, 201, &[]);
+        assert_eq!(trial.wait(Purpose::Card), Some(60));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_no_call_waits_for_leaves_half_of_the_window_to_cards() {
-        let said = |remaining| {
-            headers(&[
-                DATED,
-                ("x-ratelimit-remaining", remaining),
-                ("x-ratelimit-reset", "1788259269"),
-            ])
-        };
-        let quota = Quota::default();
-        assert_eq!(quota.wait_aside(), None, "nothing is known");
-        quota.learn(201, &said("30"));
-        assert_eq!(quota.wait_aside(), None);
-        quota.learn(201, &said("29"));
-        assert_eq!(quota.wait_aside(), Some(Duration::from_secs(10)));
-        assert_eq!(quota.wait(), None, "cards go on");
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(quota.wait_aside(), None);
-        quota.learn(200, &headers(&[("x-ratelimit-remaining", "1")]));
-        assert_eq!(quota.wait_aside(), Some(LONGEST));
-        quota.learn(200, &said("59"));
-        assert_eq!(quota.wait_aside(), None, "another window");
+    #[test]
+    fn what_is_under_way_is_not_in_hipcalls_count_yet() {
+        let mut trial = Trial::new();
+        let now = trial.now();
+        (0..3).for_each(|_| trial.quota.take(now));
+        trial
+            .quota
+            .answered(Purpose::Card, 201, &headers(&said("2")), now);
+        assert_eq!(
+            trial.wait(Purpose::Card),
+            Some(10),
+            "the two that are left are taken"
+        );
+        trial.quota.give_back();
+        assert_eq!(trial.wait(Purpose::Card), None, "one did not reach Hipcall");
+        trial.quota.spent();
+        assert_eq!(trial.quota.under_way, 0);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_holds_back_everything_unless_no_call_waited_for_it() {
-        let quota = Quota::default();
-        let said = headers(&[("retry-after", "7")]);
-        assert_eq!(quota.learn_aside(429, &said), Some(Duration::from_secs(7)));
-        assert_eq!(quota.learn_aside(429, &headers(&[])), Some(UNSAID));
-        assert_eq!((quota.wait(), quota.wait_aside()), (None, None));
-        quota.learn(429, &said);
-        let both = (quota.wait(), quota.wait_aside());
-        let wait = Some(Duration::from_secs(7));
-        assert_eq!(both, (wait, wait));
+    #[test]
+    fn a_refusal_holds_back_everything_unless_no_call_waited_for_it() {
+        let mut trial = Trial::new();
+        let said = [("retry-after", "7")];
+        assert_eq!(trial.ask(Purpose::Aside, 429, &said), Some(7));
+        assert_eq!(trial.waits(), (None, Some(7)));
+        assert_eq!(trial.ask(Purpose::Card, 429, &said), Some(7));
+        assert_eq!(trial.waits(), (Some(7), Some(7)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn odd_headers_never_hold_back_long() {
+    #[test]
+    fn odd_headers_never_hold_back_long() {
         let cases: [(&[(&'static str, &str)], u64); 6] = [
             (&[], 5),
             (&[("retry-after", "0")], 1),
@@ -204,12 +335,15 @@ mod tests {
             (&[DATED, ("x-ratelimit-reset", "-5")], 1),
         ];
         for (pairs, seconds) in cases {
-            let wait = Quota::default().learn(429, &headers(pairs));
-            assert_eq!(wait, Some(Duration::from_secs(seconds)), "{pairs:?}");
+            let wait = Trial::new().ask(Purpose::Card, 429, pairs);
+            assert_eq!(wait, Some(seconds), "{pairs:?}");
         }
-        assert_eq!(
-            Quota::default().learn(201, &headers(&[("x-ratelimit-remaining", "59")])),
-            None
+        let mut trial = Trial::new();
+        trial.ask(
+            Purpose::Card,
+            201,
+            &[("x-ratelimit-limit", "-3"), ("x-ratelimit-remaining", "59")],
         );
+        assert_eq!(trial.waits(), (None, None));
     }
 }

@@ -7,7 +7,6 @@
 use std::fmt;
 
 use reqwest::Response;
-use reqwest::header::{ACCEPT, AUTHORIZATION};
 use serde_json::Value;
 
 use super::client::Client;
@@ -90,29 +89,12 @@ impl Client {
     }
 
     async fn page(&self, offset: usize) -> Result<Page, UsersError> {
-        while let Some(wait) = self.quota.wait_aside() {
-            tokio::time::sleep(wait).await;
-        }
-        let node = &self.node;
-        let mut answer = self
-            .http
-            .get(format!(
-                "{node}/api/v3/users?limit={PAGE}&offset={offset}&sort=id.asc"
-            ))
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(ACCEPT, "application/json")
-            .send()
-            .await
-            .map_err(SendError::transport)?;
-        let status = answer.status().as_u16();
-        if let Some(wait) = self.quota.learn_aside(status, answer.headers()) {
-            return Err(SendError::RateLimited { wait }.into());
-        }
-        let body = whole(&mut answer).await?;
-        match status {
-            200..300 => Page::read(&body),
-            _ => Err(SendError::refused(status, &body).into()),
-        }
+        let (node, turn) = (&self.node, self.aside_turn().await);
+        let request = self.http.get(format!(
+            "{node}/api/v3/users?limit={PAGE}&offset={offset}&sort=id.asc"
+        ));
+        let mut answer = self.ask(turn, request).await?;
+        Page::read(&whole(&mut answer).await?)
     }
 }
 
@@ -260,17 +242,25 @@ mod tests {
     async fn a_long_list_leaves_half_of_the_window_to_cards() {
         let hipcall = Hipcall::of(USERS as i64).await;
         let client = hipcall.client(TOKEN);
-        let held = async {
-            while client.quota.wait_aside().is_none() {
+        let half = async {
+            assert!(
+                hipcall
+                    .stand_in
+                    .wait_for_requests(30, Duration::from_secs(20))
+                    .await
+            );
+            // What is not to come can only be waited for by something that comes after it.
+            client.card_turn(1, None).await;
+            while client.aside_turn_now().is_some() {
                 tokio::task::yield_now().await;
             }
         };
         tokio::select! {
             _ = client.users() => panic!("it did not wait for the next window"),
-            () = held => {}
+            () = half => {}
         }
-        assert_eq!(client.quota.wait(), None);
-        assert_eq!(hipcall.asked().len(), 31);
+        assert_eq!(client.hindrance(), None);
+        assert_eq!(hipcall.asked().len(), 30);
     }
 
     #[tokio::test]
@@ -280,20 +270,20 @@ mod tests {
         for (fault, verdict) in [
             (Fault::Status(503), Verdict::Retry),
             (Fault::Close, Verdict::Retry),
-            (Fault::Status(403), Verdict::Park),
+            (Fault::Status(403), Verdict::Pause),
             (
-                Fault::StatusWithRetryAfter(429, 7),
-                Verdict::RetryAfter(Duration::from_secs(7)),
+                Fault::StatusWithRetryAfter(429, 1),
+                Verdict::RetryAfter(Duration::from_secs(1)),
             ),
         ] {
             hipcall.stand_in.script([fault]);
             let error = client.users().await.unwrap_err();
             assert_eq!(error.verdict(), verdict, "{error}");
-            assert_eq!(client.quota.wait(), None);
+            assert_eq!(client.hindrance(), None);
         }
         assert_eq!(client.users().await.unwrap().len(), 1);
         let error = hipcall.client("other").users().await.unwrap_err();
-        assert_eq!(error.verdict(), Verdict::Park);
+        assert_eq!(error.verdict(), Verdict::Pause);
         assert!(error.advice().contains("the token"), "{error}");
     }
 

@@ -52,6 +52,9 @@ pub struct Entry {
     pub deadline: Deadline,
     /// What went wrong last, in the operator's words; never a part of the card.
     pub reason: Option<String>,
+    /// Hipcall may have it although it never said so: to be asked before it is sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
     /// Why it expired or was dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
@@ -70,6 +73,7 @@ impl Entry {
             attempts: 0,
             deadline,
             reason: None,
+            uncertain: false,
             why: None,
             card: Some(card),
             turn: 0,

@@ -11,7 +11,8 @@ use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use super::entry::{Entry, Halt, Key, Outcome, Phase, key};
 use super::entry::{shortened, told};
@@ -27,6 +28,8 @@ pub const WAITING_CARDS: usize = 10_000;
 pub const PARKED_CARDS: usize = 1_000;
 /// Calls remembered after they were done with: a busy office's day.
 pub const FINISHED_CALLS: usize = 5_000;
+/// Comments due; the oldest is given up for the newest.
+pub const COMMENTS_DUE: usize = 1_000;
 /// Changes on their way to the disk; past it the disk is the fault, and cards live in memory alone.
 const WRITE_QUEUE: usize = 4_096;
 
@@ -75,6 +78,7 @@ struct Changes {
 
 pub struct Outbox {
     index: Mutex<Index>,
+    comment_due: Notify,
     writes: mpsc::SyncSender<Write>,
 }
 
@@ -82,6 +86,8 @@ pub struct Outbox {
 pub struct Counts {
     pub waiting: usize,
     pub parked: usize,
+    #[serde(default)]
+    pub comments: usize,
     pub finished: usize,
 }
 
@@ -91,6 +97,7 @@ impl Outbox {
         let (writes, queue) = mpsc::sync_channel(WRITE_QUEUE);
         let outbox = Outbox {
             index: Mutex::default(),
+            comment_due: Notify::new(),
             writes,
         };
         let mut entries = entries;
@@ -145,22 +152,55 @@ impl Outbox {
         durable.await.map_err(|_| NotDurable)
     }
 
-    /// Gives out the cards that wait since an earlier run.
+    /// Gives out the cards that wait since an earlier run, oldest first. Whether they were sent is not known:
+    /// a card's end is not written at once.
     pub fn resume(&self) -> Vec<Waiting> {
-        let index = self.lock();
-        let waiting = index
-            .slots
-            .values()
-            .filter(|s| s.entry.phase == Phase::Waiting);
-        waiting
-            .filter_map(|s| Some((s.entry.clone(), s.halt.as_ref()?.subscribe())))
-            .collect()
+        let mut index = self.lock();
+        let slots = index.slots.values_mut();
+        let waiting = slots.filter(|s| s.entry.phase == Phase::Waiting);
+        let mut given: Vec<Waiting> = waiting
+            .filter_map(|s| {
+                s.entry.uncertain = true;
+                Some((s.entry.clone(), s.halt.as_ref()?.subscribe()))
+            })
+            .collect();
+        given.sort_by_key(|(entry, _)| {
+            let accepted = entry.deadline.accepted();
+            (accepted.wall, accepted.since_boot)
+        });
+        given
     }
 
-    /// Notes a try that failed and will be repeated.
-    pub fn attempted(&self, key: &Key, reason: &str) {
+    /// The newest call of an account whose record is to get a comment.
+    pub fn next_comment(&self, account: &str) -> Option<Entry> {
+        let index = self.lock();
+        let mut newest_first = index.comments.iter().rev();
+        newest_first.find_map(|key| {
+            let entry = &index.slots.get(key)?.entry;
+            (entry.account == account).then(|| entry.clone())
+        })
+    }
+
+    /// Comes when another comment is due than when it was asked for.
+    pub fn comment_due(&self) -> Notified<'_> {
+        self.comment_due.notified()
+    }
+
+    /// The comment was certainly not written: it is due again.
+    pub fn comment_again(&self, entry: &Entry) {
+        let mut index = self.lock();
+        if index.remove(&entry.key()).is_some() {
+            index.insert(entry.clone());
+            drop(index);
+            drop(self.write(entry));
+        }
+    }
+
+    /// Notes a try that failed and will be repeated, and whether Hipcall may have the card all the same.
+    pub fn attempted(&self, key: &Key, reason: &str, may_have_arrived: bool) {
         if let Some(slot) = self.lock().slots.get_mut(key) {
             slot.entry.attempts += 1;
+            slot.entry.uncertain |= may_have_arrived;
             slot.entry.reason = Some(shortened(reason));
             // Not written: a restart tries again at once, and the disk is spared a write for every try.
         }
@@ -171,6 +211,9 @@ impl Outbox {
         let changes = index.finish(key, outcome);
         drop(index);
         self.write_all(changes);
+        if matches!(outcome, Outcome::ExpiredWithComment(_)) {
+            self.comment_due.notify_waiters();
+        }
     }
 
     /// The call is over: its card, if it still waits, is not worth sending, and a late start of it neither.
@@ -270,6 +313,7 @@ impl Outbox {
         Counts {
             waiting: index.waiting,
             parked: index.parked.len(),
+            comments: index.comments.len(),
             finished: index.finished.len(),
         }
     }
@@ -344,6 +388,11 @@ impl Index {
         {
             let reason = Outcome::Dropped(Why::NoRoom);
             self.end(&oldest, &reason, &mut changes);
+        }
+        if self.comments.len() > COMMENTS_DUE
+            && let Some(oldest) = self.comments.front().cloned()
+        {
+            self.end(&oldest, &Outcome::Dropped(Why::NoRoom), &mut changes);
         }
         while self.finished.len() > FINISHED_CALLS
             && let Some(oldest) = self.finished.pop_front()
@@ -453,6 +502,7 @@ mod tests {
             Counts {
                 waiting: 0,
                 parked: 1,
+                comments: 0,
                 finished: 0
             }
         );
@@ -493,6 +543,7 @@ mod tests {
         let expected = Counts {
             waiting: 0,
             parked: PARKED_CARDS,
+            comments: 0,
             finished: FINISHED_CALLS,
         };
         assert_eq!(outbox.counts(), expected);

@@ -129,6 +129,7 @@ impl Office {
         let feeds = Arc::new(feeds);
         let flow = Flow {
             clock: ringcard::system::clock::Clock::of_the_system(),
+            renewed: std::sync::Arc::default(),
             office: Arc::new(ArcSwap::new(feeds.clone())),
             outbox: Arc::new(Outbox::new(Vec::new()).0),
             board: Arc::default(),

@@ -166,12 +166,12 @@ async fn the_outbox_can_be_seen_and_mended_from_the_shell() {
     let office = Office::open().await;
     office
         .hipcall
-        .script([ringcard::demo::hipcall::Fault::Status(401)]);
+        .script([ringcard::demo::hipcall::Fault::Status(422)]);
     let call = office.call(CUSTOMER).await;
     office.until(|s| s.outbox.parked == 1).await;
     let list = said(&office, &["outbox", "list"]).await;
     assert!(
-        list.contains(&call) && list.contains("parked") && list.contains("401"),
+        list.contains(&call) && list.contains("parked") && list.contains("422"),
         "{list}"
     );
     assert!(

@@ -1,11 +1,13 @@
 //! A card is sent until it is settled, expires or is parked; each fault of Hipcall has its answer.
 
-use ringcard::demo::hipcall::Fault;
+use ringcard::demo::hipcall::{Fault, RATE_LIMIT, Request as HipcallRequest};
+use ringcard::demo::panel::fresh_uuid;
+use ringcard::domain::fate::Why;
 use ringcard::store::outbox::{Entry, Phase};
 use ringcard::system::control::Request;
 use std::time::Duration;
 
-use crate::office::{CUSTOMER, Office};
+use crate::office::{CUSTOMER, Office, PATIENCE, hangup, inbound};
 
 #[tokio::test]
 async fn passing_faults_are_tried_again_until_the_card_is_there_once() {
@@ -25,17 +27,30 @@ async fn passing_faults_are_tried_again_until_the_card_is_there_once() {
 }
 
 #[tokio::test]
-async fn a_card_taken_without_an_answer_is_sent_again_which_hipcall_ignores() {
+async fn a_card_taken_without_an_answer_is_asked_for_and_not_sent_again() {
     let office = Office::open().await;
     office.hipcall.script([Fault::AcceptThenClose]);
     let call = office.call(CUSTOMER).await;
-    office.settled().await;
-    let cards = office.hipcall.cards(&call);
-    assert_eq!(
-        (cards.len(), cards[0].seen, cards[1].seen),
-        (2, true, false)
-    );
+    assert_eq!(office.cards(&call).await, 1);
     office.until(|s| s.accounts["demo"].delivered == 1).await;
+    let asked = office.hipcall.requests();
+    let of_call = asked.iter().filter(|r| r.path.ends_with("/cards"));
+    let methods: Vec<&str> = of_call.map(|r| r.method.as_str()).collect();
+    assert_eq!(methods, ["POST", "GET"]);
+}
+
+#[tokio::test]
+async fn without_quota_to_ask_it_is_sent_again_which_hipcall_ignores() {
+    let office = Office::open().await;
+    for _ in 0..30 {
+        let call = office.call(CUSTOMER).await;
+        office.card(&call).await;
+    }
+    office.hipcall.script([Fault::AcceptThenClose]);
+    let call = office.call(CUSTOMER).await;
+    office.settled().await;
+    let seen: Vec<bool> = office.hipcall.cards(&call).iter().map(|c| c.seen).collect();
+    assert_eq!(seen, [true, false]);
 }
 
 #[tokio::test]
@@ -64,7 +79,7 @@ async fn a_hipcall_that_never_answers_does_not_hold_the_200_back() {
 
 #[tokio::test]
 async fn an_expired_card_is_not_sent() {
-    let office = Office::with(|config| config + "\n[card]\nlifetime = \"10s\"\n").await;
+    let office = Office::with(|config| config + "\n[card]\ndeadline = \"10s\"\n").await;
     office.hipcall.go_down().await;
     let call = office.call(CUSTOMER).await;
     office.settled().await;
@@ -80,16 +95,45 @@ async fn an_expired_card_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_refused_token_parks_the_card_with_advice_until_a_person_retries() {
+async fn a_refused_token_pauses_the_account_until_its_file_has_another() {
     let office = Office::open().await;
-    office.hipcall.script([Fault::Status(401)]);
+    office.write_token("expired-token");
+    office.reload().await;
+    let first = office.call(CUSTOMER).await;
+    office.until(|s| !s.alarms.is_empty()).await;
+    let alarm = office.alarm("account demo").unwrap();
+    assert!(alarm.contains("refuses the token"), "{alarm}");
+    let before = office.hipcall.requests().len();
+    let second = office.call("+902125550102").await;
+    assert_eq!(office.status().outbox.waiting, 2);
+    assert_eq!(office.hipcall.requests().len(), before, "nothing is asked with it");
+
+    office.write_token(&office.made_up.token);
+    for call in [&first, &second] {
+        assert_eq!(office.card(call).await.len(), 4);
+        assert_eq!(office.cards(call).await, 1);
+    }
+    office.until(|s| s.alarms.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_card_of_a_refused_token_expires_with_that_reason() {
+    let office = Office::with(|config| config + "\n[card]\ndeadline = \"10s\"\n").await;
+    office.hipcall.script([Fault::Status(403)]);
+    office.call(CUSTOMER).await;
+    office.settled().await;
+    let expired = &office.status().accounts["demo"].expired;
+    assert_eq!(expired.iter().collect::<Vec<_>>(), [(&Why::TokenRefused, &1)]);
+}
+
+#[tokio::test]
+async fn a_refused_card_is_parked_until_a_person_retries() {
+    let office = Office::open().await;
+    office.hipcall.script([Fault::Status(422)]);
     let call = office.call(CUSTOMER).await;
     office.until(|s| s.outbox.parked == 1).await;
     let alarm = office.alarm("account demo").unwrap();
-    assert!(
-        alarm.contains("expired, revoked, or made on the other node"),
-        "{alarm}"
-    );
+    assert!(alarm.contains("[[card.row]]"), "{alarm}");
 
     let show = || office.ask::<Vec<Entry>>(Request::OutboxShow { call: call.clone() });
     let entry = show().await.unwrap().remove(0);
@@ -115,20 +159,115 @@ async fn a_refused_token_parks_the_card_with_advice_until_a_person_retries() {
 }
 
 #[tokio::test]
-async fn a_call_that_hipcall_does_not_know_is_parked() {
+async fn a_redirect_parks_the_card_and_is_not_followed() {
     let office = Office::open().await;
-    let call = "11111111-2222-4333-8444-555555555555";
-    office
-        .send(&crate::office::inbound(call, Some(CUSTOMER)))
-        .await;
+    office.hipcall.script([Fault::Status(307)]);
+    office.call(CUSTOMER).await;
     office.until(|s| s.outbox.parked == 1).await;
-    let reason = office
-        .ask::<Vec<Entry>>(Request::OutboxList)
-        .await
-        .unwrap()
-        .remove(0)
-        .reason;
-    assert!(reason.unwrap().contains("does not know this call"));
+    let alarm = office.alarm("account demo").unwrap();
+    assert!(alarm.contains("check the account's node"), "{alarm}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_registered_late_gets_its_card() {
+    let office = Office::open().await;
+    let call = fresh_uuid();
+    office.send(&inbound(&call, Some(CUSTOMER))).await;
+    assert!(office.hipcall.wait_for_requests(2, PATIENCE).await);
+    office.hipcall.ring(&call);
+    assert_eq!(office.card(&call).await.len(), 4);
+    assert_eq!(office.cards(&call).await, 1);
+}
+
+#[tokio::test]
+async fn calls_that_hipcall_does_not_know_expire_soon_and_three_are_an_alarm() {
+    let office = Office::open().await;
+    for known in [0, 1, 2] {
+        assert_eq!(office.alarm("account demo"), None);
+        office.send(&inbound(&fresh_uuid(), Some(CUSTOMER))).await;
+        office.until(|s| s.accounts["demo"].expired.get(&Why::UnknownCall) == Some(&(known + 1))).await;
+    }
+    let alarm = office.alarm("account demo").unwrap();
+    assert!(alarm.contains("does not know the calls"), "{alarm}");
+    let call = office.call(CUSTOMER).await;
+    office.card(&call).await;
+    office.until(|s| s.alarms.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_card_that_comes_too_late_is_told_in_the_record_of_its_call() {
+    let after = "\n[card]\ndeadline = \"10s\"\nafter-call = \"comment\"\n";
+    let office = Office::with(|config| config + after).await;
+    office.hipcall.go_down().await;
+    let ended = office.call(CUSTOMER).await;
+    let late = office.call("+902125550102").await;
+    office.send(&hangup(&ended)).await;
+    office.until(|s| s.outbox.comments == 2).await;
+    office.hipcall.come_up().await.unwrap();
+    office.until(|s| s.accounts["demo"].comments == 2).await;
+    for call in [&ended, &late] {
+        let comments = office.hipcall.comments(call);
+        assert_eq!(comments.len(), 1, "{comments:?}");
+        assert!(comments[0].contains("Görüşme sırasında gösterilemedi"), "{comments:?}");
+        assert!(office.hipcall.cards(call).is_empty());
+    }
+    assert!(office.hipcall.comments(&ended)[0].contains("- Ad: Ayşe Yılmaz"));
+    let kept: Vec<Entry> = office.ask(Request::OutboxShow { call: ended }).await.unwrap();
+    assert_eq!((kept[0].phase, kept[0].card.is_some()), (Phase::Expired, false));
+}
+
+#[tokio::test]
+async fn comments_that_are_due_survive_a_restart_and_are_written_once() {
+    let after = "\n[card]\nafter-call = \"comment\"\n";
+    let mut office = Office::with(|config| config + after).await;
+    office.hipcall.go_down().await;
+    let call = office.call(CUSTOMER).await;
+    office.send(&hangup(&call)).await;
+    office.until(|s| s.outbox.comments == 1).await;
+    office.stop().await;
+    office.hipcall.come_up().await.unwrap();
+    office.start().await;
+    office.until(|s| s.accounts["demo"].comments == 1).await;
+    office.restart().await;
+    assert_eq!(office.status().outbox.comments, 0);
+    assert_eq!(office.hipcall.comments(&call).len(), 1);
+}
+
+#[tokio::test]
+async fn a_comment_that_may_have_arrived_is_not_repeated_and_one_that_has_not_is() {
+    let after = "\n[card]\nafter-call = \"comment\"\n";
+    for (fault, comments) in [(Fault::AcceptThenClose, 0), (Fault::Status(503), 1)] {
+        let office = Office::with(|config| config + after).await;
+        office.hipcall.go_down().await;
+        let call = office.call(CUSTOMER).await;
+        office.send(&hangup(&call)).await;
+        office.until(|s| s.outbox.comments == 1).await;
+        office.hipcall.script([fault]);
+        office.hipcall.come_up().await.unwrap();
+        let tried = |requests: Vec<HipcallRequest>| {
+            requests.iter().any(|r| r.path.ends_with("/comments"))
+        };
+        while !tried(office.hipcall.requests()) {
+            tokio::task::yield_now().await;
+        }
+        office.until(|s| s.outbox.comments == comments).await;
+    }
+}
+
+#[tokio::test]
+async fn a_burst_is_sent_within_the_limit_and_the_rest_is_explained() {
+    let office = Office::with(|config| config + "\n[card]\ndeadline = \"10s\"\n").await;
+    let calls = 200;
+    for _ in 0..calls {
+        office.call(CUSTOMER).await;
+    }
+    office.settled().await;
+    let account = &office.status().accounts["demo"];
+    assert_eq!(account.delivered, u64::from(RATE_LIMIT));
+    let left = calls - u64::from(RATE_LIMIT);
+    assert_eq!(account.expired.iter().collect::<Vec<_>>(), [(&Why::Quota, &left)]);
+    let refused = office.hipcall.requests().iter().filter(|r| r.status == Some(429)).count();
+    assert_eq!(refused, 0, "the limit is known and not run into");
 }
 
 #[tokio::test]

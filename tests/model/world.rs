@@ -134,6 +134,7 @@ impl World {
         let office = Arc::new(office);
         let flow = Flow {
             clock: ringcard::system::clock::Clock::of_the_system(),
+            renewed: std::sync::Arc::default(),
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(Outbox::new(Vec::new()).0),
             board: Arc::default(),
@@ -141,7 +142,7 @@ impl World {
         };
         let contents = Contents {
             sources: Default::default(),
-            matching: office.matching.clone(),
+            matching: (*office.matching).clone(),
         };
         let mut world = World {
             contents,

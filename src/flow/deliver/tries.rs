@@ -1,0 +1,152 @@
+//! The tries of one card, as a function of its way and the clock: nothing here touches the world, so that tests
+//! play them on a paused one.
+//!
+//! A try that Hipcall may have taken without saying so is followed by a question, not by another card, as far
+//! as the quota goes: the first card wins, so a second does no harm, and is only a request wasted.
+
+use std::pin::pin;
+
+use super::*;
+
+/// The first pause between tries: a phone rings for 5 to 15 s, and a broken connection is replaced in one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long Hipcall may not know a call that its own webhook told of, before we believe it.
+const UNKNOWN_TIME: Duration = Duration::from_secs(5);
+/// How long a request that is under way when the call ends may still come through.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often the deadline is looked at: the box may have slept, which timers don't count.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub(in crate::flow) type Halts = watch::Receiver<Option<Halt>>;
+
+/// What a card needs of the world.
+pub(super) trait Way {
+    type Turn;
+    /// Comes when the card may be sent; after a failure not before `pause` is over.
+    async fn turn(&self, pause: Option<Duration>) -> Self::Turn;
+    /// Whether Hipcall has a card for the call. `None`: that can't be asked now.
+    async fn has_card(&self) -> Option<Result<bool, SendError>>;
+    async fn post(&self, turn: Self::Turn) -> Result<(), SendError>;
+    /// Why there is no turn.
+    fn hindrance(&self) -> Option<Why>;
+    fn now(&self) -> Moment;
+    fn failed(&self, error: &SendError);
+    /// A request was given up while it was under way.
+    fn cut(&self);
+}
+
+/// Tries until something is decided.
+pub(super) async fn tries<W: Way>(way: &W, entry: &Entry, mut halt: Halts) -> Outcome {
+    let (mut last, mut pause, mut unknown_since) = (Why::TooLate, None, None);
+    let mut uncertain = entry.uncertain;
+    for attempt in 0.. {
+        let turn = tokio::select! {
+            biased;
+            halt = halted(&mut halt) => return over(halt),
+            () = expired(way, entry) => {
+                return Outcome::Expired(way.hindrance().unwrap_or(last));
+            }
+            turn = way.turn(pause) => turn,
+        };
+        let error = match once(way, entry, turn, &mut uncertain, &mut halt).await {
+            Tried::Over(outcome) => return outcome,
+            Tried::Failed(error) => error,
+        };
+        way.failed(&error);
+        (uncertain, last) = (uncertain || error.may_have_arrived(), error.why());
+        pause = Some(match error.verdict() {
+            Verdict::Park => return Outcome::Parked(format!("{error}; {}", error.advice())),
+            Verdict::RetryBriefly => {
+                let since = unknown_since.get_or_insert(way.now());
+                if way.now().since(since) >= UNKNOWN_TIME {
+                    return Outcome::Expired(Why::UnknownCall);
+                }
+                backoff(attempt, fastrand::f64())
+            }
+            Verdict::Retry | Verdict::Pause => backoff(attempt, fastrand::f64()),
+            Verdict::RetryAfter(wait) => wait,
+        });
+    }
+    Outcome::Expired(last)
+}
+
+enum Tried {
+    Over(Outcome),
+    Failed(SendError),
+}
+
+/// One try, unless the call or its time ends first. What was under way then may have come through.
+async fn once<W: Way>(
+    way: &W,
+    entry: &Entry,
+    turn: W::Turn,
+    uncertain: &mut bool,
+    halt: &mut Halts,
+) -> Tried {
+    let mut sending = pin!(send(way, turn, uncertain));
+    let outcome = tokio::select! {
+        sent = &mut sending => return match sent {
+            Ok(()) => Tried::Over(Outcome::Settled),
+            Err(error) => Tried::Failed(error),
+        },
+        halt = halted(halt) => match halt {
+            Halt::CallEnded => match timeout(GRACE, sending).await {
+                Ok(Ok(())) => return Tried::Over(Outcome::Settled),
+                Ok(Err(error)) => {
+                    way.failed(&error);
+                    return Tried::Over(Outcome::Expired(Why::CallEnded));
+                }
+                Err(_) => over(halt),
+            },
+            Halt::DroppedByHand => over(halt),
+        },
+        () = expired(way, entry) => Outcome::Expired(Why::NoAnswer),
+    };
+    way.cut();
+    Tried::Over(outcome)
+}
+
+/// Sends the card, after asking whether Hipcall has it where that is not certain.
+async fn send<W: Way>(way: &W, turn: W::Turn, uncertain: &mut bool) -> Result<(), SendError> {
+    if *uncertain && let Some(answer) = way.has_card().await {
+        if answer? {
+            return Ok(());
+        }
+        *uncertain = false;
+    }
+    way.post(turn).await
+}
+
+/// Comes when the card is not worth sending any more.
+async fn expired<W: Way>(way: &W, entry: &Entry) {
+    while let Some(left) = entry.deadline.left(&way.now()) {
+        sleep(left.min(LOOK_EVERY)).await;
+    }
+}
+
+async fn halted(halt: &mut Halts) -> Halt {
+    match halt.wait_for(Option::is_some).await.map(|h| *h) {
+        Ok(Some(halt)) => halt,
+        // The outbox let go of it without a word: there is nothing to wait for here.
+        Ok(None) | Err(_) => std::future::pending().await,
+    }
+}
+
+fn over(halt: Halt) -> Outcome {
+    match halt {
+        Halt::CallEnded => Outcome::Expired(Why::CallEnded),
+        Halt::DroppedByHand => Outcome::Dropped(Why::ByHand),
+    }
+}
+
+/// Doubles with each try, and spreads by half either way, so that fifty branches don't return as one.
+fn backoff(attempt: u32, dice: f64) -> Duration {
+    let doubled = FIRST_PAUSE
+        .saturating_mul(1 << attempt.min(10))
+        .min(LONGEST_PAUSE);
+    doubled.mul_f64(0.5 + dice)
+}
+
+#[cfg(test)]
+mod tests;
