@@ -1,19 +1,23 @@
 //! A Hipcall of one's own: the API that Ringcard posts cards to, on this machine, over TLS.
 //!
 //! It is as strict as the real one: what that refuses is refused here, in the same words, and there is no
-//! switch to loosen it. It can be worse than the real one: faults are scripted per coming request, and the
-//! whole node can go down and come up. What an agent would see is asked of the handle.
+//! switch to loosen it. It can be worse than the real one: faults are scripted per coming request, the whole
+//! node can go down and come up, and show itself with another certificate. What an agent would see is asked
+//! of the handle.
 //!
 //! - `rules`, `limits`, `query`, `routes`: what is refused and answered, pure
+//! - `faults`: what goes wrong with which request, pure
 //! - `book`: what is known and recorded
-//! - `server`: sockets, TLS and HTTP
+//! - `server`, `wire`: sockets, TLS and HTTP, and what goes wrong below it
 
 mod book;
+mod faults;
 mod limits;
 mod query;
 mod routes;
 mod rules;
 mod server;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,9 +29,11 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-pub use book::{Fault, Posted, Request};
+pub use book::{Comment, Posted, Request};
+pub use faults::{Aim, Fault, Kind};
 
 use super::identity::Identity;
+use book::Book;
 use routes::Account;
 use server::{Server, Shared};
 
@@ -65,7 +71,6 @@ pub struct StandIn {
 struct Inner {
     address: SocketAddr,
     ca_pem: String,
-    tls: TlsAcceptor,
     shared: Arc<Shared>,
     /// None while the node is down.
     server: Mutex<Option<Server>>,
@@ -74,18 +79,17 @@ struct Inner {
 impl StandIn {
     pub async fn start(settings: StandInSettings) -> io::Result<StandIn> {
         let identity = settings.identity.map_or_else(Identity::generate, Ok)?;
-        let tls = TlsAcceptor::from(Arc::new(identity.server_config()?));
+        let tls = acceptor(&identity)?;
         let account = Account {
             token: settings.token,
             users: settings.users,
         };
-        let shared = Shared::new(account, settings.latency, settings.rate_limit);
+        let shared = Shared::new(account, tls, settings.latency, settings.rate_limit);
         let shared = Arc::new(shared);
-        let server = Server::open(settings.listen, tls.clone(), shared.clone()).await?;
+        let server = Server::open(settings.listen, shared.clone()).await?;
         let inner = Inner {
             address: server.address(),
             ca_pem: identity.ca_pem,
-            tls,
             shared,
             server: Mutex::new(Some(server)),
         };
@@ -125,6 +129,14 @@ impl StandIn {
             .unwrap_or_default()
     }
 
+    /// Every comment accepted for a call, in order.
+    pub fn comments(&self, uuid: &str) -> Vec<Comment> {
+        self.inner
+            .shared
+            .read(|book| book.call(uuid).map(|call| call.comments.clone()))
+            .unwrap_or_default()
+    }
+
     /// The rows the agent saw, if any.
     pub fn shown(&self, uuid: &str) -> Option<Value> {
         let posts = self.cards(uuid);
@@ -132,7 +144,7 @@ impl StandIn {
         Some(seen.rows)
     }
 
-    /// The last ten thousand requests, in order of their answers.
+    /// The requests that are remembered, in order of their answers.
     pub fn requests(&self) -> Vec<Request> {
         self.inner.shared.read(|book| book.requests())
     }
@@ -168,7 +180,41 @@ impl StandIn {
     /// What goes wrong with the coming API requests, one fault each; a failed one does not count against
     /// the rate limit.
     pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.inner.shared.change(|book| book.script(faults));
+        self.script_at(&Aim::default(), faults);
+    }
+
+    /// The same for requests of one kind, or about one call.
+    pub fn script_at(&self, aim: &Aim, faults: impl IntoIterator<Item = Fault>) {
+        self.inner.shared.change(|book| book.script(aim, faults));
+    }
+
+    /// What goes wrong with every such request until [`StandIn::mend`].
+    pub fn keep_failing(&self, aim: Aim, fault: Fault) {
+        self.inner
+            .shared
+            .change(|book| book.keep_failing(aim, fault));
+    }
+
+    /// Forgets every fault that has not happened yet.
+    pub fn mend(&self) {
+        self.inner.shared.change(Book::mend);
+    }
+
+    /// From now on only this token is right.
+    pub fn take_only(&self, token: &str) {
+        self.inner.shared.take_only(token);
+    }
+
+    /// Shows this certificate from now on; the open connections are dropped.
+    pub fn present(&self, identity: &Identity) -> io::Result<()> {
+        self.inner.shared.present(acceptor(identity)?);
+        self.cut();
+        Ok(())
+    }
+
+    /// Drops the open connections.
+    pub fn cut(&self) {
+        self.inner.shared.cut();
     }
 
     /// Moves the clock behind the rate limit, for those who can't wait a minute.
@@ -188,12 +234,9 @@ impl StandIn {
         let mut server = self.inner.server.lock().await;
         if server.is_none() {
             let Inner {
-                address,
-                tls,
-                shared,
-                ..
+                address, shared, ..
             } = &*self.inner;
-            *server = Some(Server::open(*address, tls.clone(), shared.clone()).await?);
+            *server = Some(Server::open(*address, shared.clone()).await?);
         }
         Ok(())
     }
@@ -204,9 +247,13 @@ impl StandIn {
     }
 }
 
+fn acceptor(identity: &Identity) -> io::Result<TlsAcceptor> {
+    Ok(TlsAcceptor::from(Arc::new(identity.server_config()?)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::identity::client_config;
+    use super::super::identity::{Authority, client_config};
     use super::*;
     use serde_json::json;
     use std::time::Instant;
@@ -408,6 +455,147 @@ mod tests {
         assert!(asked.elapsed() >= Duration::from_millis(70));
         let until_recorded = card.unwrap().when - asked;
         assert!(asked.elapsed() - until_recorded >= Duration::from_millis(70));
+    }
+
+    #[tokio::test]
+    async fn a_dripping_answer_comes_whole_and_late() {
+        let office = Office::open().await;
+        office
+            .hipcall
+            .script([Fault::Drip(Duration::from_millis(80))]);
+        let asked = Instant::now();
+        let answer = office.post().await.unwrap();
+        let head = asked.elapsed();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(body["data"]["call_id"], UUID);
+        assert!(asked.elapsed() - head >= Duration::from_millis(50));
+        assert_eq!(office.hipcall.cards(UUID).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_off_tells_its_status_and_not_its_end() {
+        let office = Office::open().await;
+        let faults = [Fault::StatusThenCut(503), Fault::AcceptThenCut];
+        office.hipcall.script(faults);
+        for (status, cards) in [(503, 0), (201, 1)] {
+            let answer = office.post().await.unwrap();
+            assert_eq!(answer.status(), status);
+            assert!(answer.bytes().await.is_err());
+            assert_eq!(office.hipcall.cards(UUID).len(), cards);
+        }
+        let faults: Vec<_> = office.hipcall.requests().iter().map(|r| r.fault).collect();
+        assert_eq!(
+            faults,
+            [Some(Fault::StatusThenCut(503)), Some(Fault::AcceptThenCut)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_reset_is_no_end() {
+        let office = Office::open().await;
+        office.hipcall.script([Fault::Reset]);
+        let told = office.post().await.unwrap_err();
+        let mut cause: Option<&dyn std::error::Error> = Some(&told);
+        let mut words = String::new();
+        while let Some(error) = cause {
+            words.push_str(&error.to_string());
+            cause = error.source();
+        }
+        assert!(words.contains("reset"), "{words}");
+        assert!(office.hipcall.cards(UUID).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_dead_connection_answers_nobody_until_it_is_cut() {
+        let office = Office::open().await;
+        office.hipcall.script([Fault::HalfOpen]);
+        let first = async { office.post().await.is_err() };
+        let second = async {
+            assert!(office.hipcall.wait_for_requests(1, SOON).await);
+            // On the same connection, which nobody reads any more.
+            let neighbour = tokio::time::timeout(Duration::from_millis(100), office.post());
+            assert!(neighbour.await.is_err(), "a dead connection answered");
+            assert_eq!(office.hipcall.requests().len(), 1);
+            office.hipcall.cut();
+        };
+        assert!(tokio::join!(first, second).0);
+        assert_eq!(office.post().await.unwrap().status(), 201);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_leads_elsewhere_and_who_follows_it_is_seen_there() {
+        let office = Office::open().await;
+        let target = Office::open().await;
+        for status in [302, 307, 308] {
+            let there = Fault::Redirect(status, target.hipcall.address());
+            office.hipcall.script([there]);
+            let client = reqwest::Client::builder()
+                .tls_backend_preconfigured(client_config(office.hipcall.ca_pem()).unwrap())
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .build()
+                .unwrap();
+            let answer = client.post(office.cards()).send().await.unwrap();
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers()["location"], target.cards());
+        }
+        assert!(target.hipcall.requests().is_empty());
+        // A client that follows with its token is noticed.
+        target.post().await.unwrap();
+        assert!(target.hipcall.requests()[0].with_token);
+        assert!(!office.hipcall.requests()[0].with_token);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_another_time_or_authority_is_not_trusted_until_the_right_one_is_back()
+    {
+        let authority = Authority::generate().unwrap();
+        let valid = authority.identity(2000..3000).unwrap();
+        let mut office = Office::open().await;
+        office.hipcall.present(&valid).unwrap();
+        let client = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(client_config(&valid.ca_pem).unwrap())
+                .no_proxy()
+                .build()
+                .unwrap()
+        };
+        office.client = client();
+        assert!(office.post().await.is_ok());
+        for other in [
+            authority.identity(2000..2001).unwrap(),
+            authority.identity(2900..3000).unwrap(),
+            Identity::generate().unwrap(),
+        ] {
+            office.hipcall.present(&other).unwrap();
+            assert!(office.post().await.is_err());
+        }
+        office.hipcall.present(&valid).unwrap();
+        assert!(office.post().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn comments_are_kept_and_a_new_token_shuts_the_old_one_out() {
+        let office = Office::open().await;
+        let comments = office.cards().replace("/cards", "/comments");
+        let comment = || {
+            let request = office.client.post(&comments).bearer_auth("secret");
+            request
+                .header("content-type", "application/json")
+                .body(r#"{"content":"Ayşe"}"#)
+                .send()
+        };
+        assert_eq!(comment().await.unwrap().status(), 201);
+        assert_eq!(office.hipcall.comments(UUID)[0].content, "Ayşe");
+        office.hipcall.take_only("other");
+        assert_eq!(comment().await.unwrap().status(), 401);
+        office.hipcall.take_only("secret");
+        let aim = Aim::at(Kind::Comment).of_call(UUID);
+        office.hipcall.keep_failing(aim, Fault::Status(500));
+        assert_eq!(comment().await.unwrap().status(), 500);
+        assert_eq!(office.post().await.unwrap().status(), 201);
+        office.hipcall.mend();
+        assert_eq!(comment().await.unwrap().status(), 201);
     }
 
     #[tokio::test]

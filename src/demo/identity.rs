@@ -1,18 +1,65 @@
 //! A certificate for `localhost`, signed by an authority made up on the spot.
 //!
 //! The demo, the tests and the benches meet over real TLS, and trust exactly this authority and no other.
-//! Its key is thrown away at once: nothing else can ever be signed with it.
+//! Its key is never written down: what it signs is made while its maker runs.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// From before any clock's beginning to after any clock's end.
+const YEARS: Range<i32> = 1970..4096;
+
+/// Who signs; for those who need more than one certificate of it.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn generate() -> io::Result<Authority> {
+        let ca = || {
+            let mut params = CertificateParams::new(Vec::default())?;
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            params.not_before = date_time_ymd(YEARS.start, 1, 1);
+            params.not_after = date_time_ymd(YEARS.end, 1, 1);
+            let name = &mut params.distinguished_name;
+            name.push(DnType::CommonName, "Ringcard demo authority");
+            CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+        };
+        ca().map(Authority).map_err(io::Error::other)
+    }
+
+    /// One that is valid from the first of these years until before the last.
+    pub fn identity(&self, years: Range<i32>) -> io::Result<Identity> {
+        let Authority(ca) = self;
+        let signed = || {
+            let names = ["localhost", "127.0.0.1"].map(String::from);
+            let mut params = CertificateParams::new(names)?;
+            params.use_authority_key_identifier_extension = true;
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            params.not_before = date_time_ymd(years.start, 1, 1);
+            params.not_after = date_time_ymd(years.end, 1, 1);
+            let name = &mut params.distinguished_name;
+            name.push(DnType::CommonName, "localhost");
+            let key = KeyPair::generate()?;
+            Ok::<_, rcgen::Error>((params.signed_by(&key, ca)?, key))
+        };
+        let (cert, key) = signed().map_err(io::Error::other)?;
+        Ok(Identity {
+            ca_pem: ca.pem(),
+            cert_pem: cert.pem(),
+            key_pem: key.serialize_pem(),
+        })
+    }
+}
 
 /// Who a stand-in is, as PEM.
 #[derive(Clone)]
@@ -32,31 +79,7 @@ impl std::fmt::Debug for Identity {
 impl Identity {
     /// A fresh one for `localhost` and `127.0.0.1`.
     pub fn generate() -> io::Result<Identity> {
-        Identity::try_generate().map_err(io::Error::other)
-    }
-
-    fn try_generate() -> Result<Identity, rcgen::Error> {
-        let mut params = CertificateParams::new(Vec::default())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let name = &mut params.distinguished_name;
-        name.push(DnType::CommonName, "Ringcard demo authority");
-        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-
-        let names = ["localhost", "127.0.0.1"].map(String::from);
-        let mut params = CertificateParams::new(names)?;
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let name = &mut params.distinguished_name;
-        name.push(DnType::CommonName, "localhost");
-        let key = KeyPair::generate()?;
-        let cert = params.signed_by(&key, &ca)?;
-        Ok(Identity {
-            ca_pem: ca.pem(),
-            cert_pem: cert.pem(),
-            key_pem: key.serialize_pem(),
-        })
+        Authority::generate()?.identity(YEARS)
     }
 
     /// What a server with this identity needs; it speaks HTTP/2 and HTTP/1.1.

@@ -9,33 +9,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+use super::faults::{Aim, Fault, Faults, Kind};
 use super::limits::Window;
 
-/// Enough for the longest test run; older calls become unknown.
-const CALLS_KEPT: usize = 10_000;
-/// Requests kept for inspection.
-const REQUESTS_KEPT: usize = 10_000;
-/// Faults that can be waiting for their request.
-const FAULTS_KEPT: usize = 10_000;
-/// Posts kept per call: far more than any test sends on purpose.
+/// Enough for the longest test run, ten minutes at twenty calls a second; older calls become unknown.
+const CALLS_KEPT: usize = 20_000;
+/// Requests kept for inspection: of the same run, with each card tried again and again.
+const REQUESTS_KEPT: usize = 200_000;
+/// Posts and comments kept per call: far more than any test sends on purpose.
 const POSTS_KEPT: usize = 1_000;
-
-/// What goes wrong with one coming API request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Answers with this status and does nothing else.
-    Status(u16),
-    /// The same with a `Retry-After` of so many seconds, which the real Hipcall was never seen to send.
-    StatusWithRetryAfter(u16, u64),
-    /// Never answers.
-    Hang,
-    /// Drops the connection without an answer.
-    Close,
-    /// Does what it should and answers this much later.
-    Slow(Duration),
-    /// Does what it should and drops the connection before answering: the worst case for "was it posted?".
-    AcceptThenClose,
-}
 
 /// A card as it was posted and accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +27,15 @@ pub struct Posted {
     pub when: Instant,
     /// The agent saw it: it was the call's first card, and the call was live.
     pub seen: bool,
+    /// How long after the call's end it came, if the call had ended.
+    pub late: Option<Duration>,
+}
+
+/// A note in a call's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    pub content: String,
+    pub when: Instant,
 }
 
 impl Posted {
@@ -62,6 +53,18 @@ pub struct Request {
     pub path: String,
     /// None when no answer was given on purpose.
     pub status: Option<u16>,
+    /// When it had arrived in full.
+    pub when: Instant,
+    /// What went wrong with it.
+    pub fault: Option<Fault>,
+    /// It carried a token, right or wrong.
+    pub with_token: bool,
+}
+
+impl Request {
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.method, &self.path)
+    }
 }
 
 #[derive(Debug)]
@@ -69,6 +72,7 @@ pub(super) struct CallRecord {
     pub(super) started: Duration,
     pub(super) ended: Option<Duration>,
     pub(super) posts: Vec<Posted>,
+    pub(super) comments: Vec<Comment>,
 }
 
 #[derive(Debug)]
@@ -78,7 +82,7 @@ pub(super) struct Book {
     order: VecDeque<String>,
     requests: VecDeque<Request>,
     request_count: usize,
-    faults: VecDeque<Fault>,
+    faults: Faults,
     pub(super) window: Window,
     clock: Clock,
 }
@@ -90,7 +94,7 @@ impl Book {
             order: VecDeque::new(),
             requests: VecDeque::new(),
             request_count: 0,
-            faults: VecDeque::new(),
+            faults: Faults::default(),
             window: Window::new(rate_limit),
             clock: Clock::new(),
         }
@@ -118,6 +122,7 @@ impl Book {
             started: self.now(),
             ended: None,
             posts: Vec::new(),
+            comments: Vec::new(),
         };
         self.order.push_back(uuid.to_owned());
         self.calls.insert(uuid.to_owned(), record);
@@ -142,22 +147,42 @@ impl Book {
 
     /// Accepts a card, whether or not anybody will see it.
     pub(super) fn post(&mut self, uuid: &str, rows: Value) {
+        let now = self.now();
         if let Some(call) = self.calls.get_mut(uuid)
             && call.posts.len() < POSTS_KEPT
         {
-            let seen = call.posts.is_empty() && call.ended.is_none();
-            let when = Instant::now();
-            call.posts.push(Posted { rows, when, seen });
+            call.posts.push(Posted {
+                rows,
+                when: Instant::now(),
+                seen: call.posts.is_empty() && call.ended.is_none(),
+                late: call.ended.map(|ended| now.saturating_sub(ended)),
+            });
         }
     }
 
-    pub(super) fn script(&mut self, faults: impl IntoIterator<Item = Fault>) {
-        let room = FAULTS_KEPT - self.faults.len();
-        self.faults.extend(faults.into_iter().take(room));
+    pub(super) fn comment(&mut self, uuid: &str, content: String) {
+        if let Some(call) = self.calls.get_mut(uuid)
+            && call.comments.len() < POSTS_KEPT
+        {
+            let when = Instant::now();
+            call.comments.push(Comment { content, when });
+        }
     }
 
-    pub(super) fn next_fault(&mut self) -> Option<Fault> {
-        self.faults.pop_front()
+    pub(super) fn script(&mut self, aim: &Aim, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.script(aim, faults);
+    }
+
+    pub(super) fn keep_failing(&mut self, aim: Aim, fault: Fault) {
+        self.faults.keep(aim, fault);
+    }
+
+    pub(super) fn mend(&mut self) {
+        self.faults.mend();
+    }
+
+    pub(super) fn next_fault(&mut self, kind: Kind, path: &str) -> Option<Fault> {
+        self.faults.next(kind, path)
     }
 
     pub(super) fn note(&mut self, request: Request) {
@@ -235,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn a_late_card_tells_how_late_it_is() {
+        let mut book = Book::new(60);
+        book.ring("a");
+        book.post("a", json!([1]));
+        book.hang_up("a");
+        book.let_time_pass(Duration::from_secs(7));
+        book.post("a", json!([2]));
+        let posts = &book.call("a").unwrap().posts;
+        assert_eq!(posts[0].late, None);
+        assert_eq!(posts[1].late.unwrap().as_secs(), 7);
+    }
+
+    #[test]
     fn what_is_kept_is_bounded() {
         let mut book = Book::new(60);
         for i in 0..=CALLS_KEPT {
@@ -243,21 +281,26 @@ mod tests {
         assert!(book.call("0").is_none());
         assert_eq!(book.calls().count(), CALLS_KEPT);
         for i in 0..=REQUESTS_KEPT {
-            let (method, path, status) = ("GET".into(), i.to_string(), None);
             book.note(Request {
-                method,
-                path,
-                status,
+                method: "GET".into(),
+                path: i.to_string(),
+                status: None,
+                when: Instant::now(),
+                fault: None,
+                with_token: false,
             });
         }
         assert_eq!(book.requests().len(), REQUESTS_KEPT);
         assert_eq!(book.requests()[0].path, "1");
         for _ in 0..=POSTS_KEPT {
             book.post("1", json!([]));
+            book.comment("1", "a".into());
         }
-        assert_eq!(book.call("1").unwrap().posts.len(), POSTS_KEPT);
-        book.script(std::iter::repeat_n(Fault::Hang, FAULTS_KEPT + 1));
-        assert_eq!(book.faults.len(), FAULTS_KEPT);
+        let call = book.call("1").unwrap();
+        assert_eq!(
+            (call.posts.len(), call.comments.len()),
+            (POSTS_KEPT, POSTS_KEPT)
+        );
     }
 
     #[test]
@@ -266,6 +309,7 @@ mod tests {
             rows,
             when: Instant::now(),
             seen: true,
+            late: None,
         };
         assert!(posted(json!([])).is_grey_box());
         assert!(!posted(json!([{"type":"title","text":"a"}])).is_grey_box());

@@ -12,7 +12,7 @@ use super::User;
 use super::book::{Book, CallRecord};
 use super::limits::Allowance;
 use super::query::{ListQuery, ListShape, Order, check_date, check_none};
-use super::rules::read_card;
+use super::rules::{read_card, read_comment};
 
 /// A prefix of tokens that Hipcall takes or leaves.
 const TOKEN_PREFIX: &str = "SFMyNTY.";
@@ -166,6 +166,9 @@ fn route(book: &mut Book, account: &Account, question: &Question<'_>) -> Answer 
         ["calls", uuid, "cards"] if question.method == Method::POST => {
             check_none(question.query).map(|()| post_card(book, uuid, question))
         }
+        ["calls", uuid, "comments"] if question.method == Method::POST => {
+            check_none(question.query).map(|()| post_comment(book, uuid, question))
+        }
         _ => Ok(Answer::not_found()),
     };
     result.unwrap_or_else(Answer::unprocessable)
@@ -175,9 +178,7 @@ fn post_card(book: &mut Book, uuid: &str, question: &Question<'_>) -> Answer {
     if book.call(uuid).is_none() {
         return Answer::not_found();
     }
-    let kind = question.headers.get(CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok());
-    if kind.map(media_type).as_deref() != Some("application/json") {
+    if !is_json(question.headers) {
         return Answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     match read_card(question.body) {
@@ -188,6 +189,30 @@ fn post_card(book: &mut Book, uuid: &str, question: &Question<'_>) -> Answer {
         }
         Err(refusal) => Answer::unprocessable(refusal),
     }
+}
+
+/// The shape of the answer is a guess after that to a card: nobody has recorded one.
+fn post_comment(book: &mut Book, uuid: &str, question: &Question<'_>) -> Answer {
+    if book.call(uuid).is_none() {
+        return Answer::not_found();
+    }
+    if !is_json(question.headers) {
+        return Answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    match read_comment(question.body) {
+        Ok(content) => {
+            book.comment(uuid, content.clone());
+            let body = json!({"data": {"call_id": uuid, "content": content}});
+            Answer::new(StatusCode::CREATED, body)
+        }
+        Err(refusal) => Answer::unprocessable(refusal),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok());
+    kind.map(media_type).as_deref() == Some("application/json")
 }
 
 /// The card that counts: the first.
@@ -361,6 +386,34 @@ mod tests {
         assert_eq!(answer.status.as_u16(), 422);
         assert_eq!(office.post("{").status.as_u16(), 422);
         assert!(office.book.call(UUID).unwrap().posts.is_empty());
+    }
+
+    #[test]
+    fn a_comment_is_taken_and_a_bad_one_refused() {
+        let comments = format!("/api/v3/calls/{UUID}/comments");
+        let mut office = Office::new();
+        for (body, status) in [
+            (r#"{"content":"Ayşe aradı"}"#, 201),
+            (r#"{"content":""}"#, 422),
+            (r#"{"content":" "}"#, 422),
+            (r#"{"content":null}"#, 422),
+            (r#"{"content":7}"#, 422),
+            (r#"{"comment":"a"}"#, 422),
+            (r#"{"content":"a","user_id":1}"#, 422),
+            ("[]", 422),
+            ("{", 422),
+        ] {
+            let answer = office.ask("POST", &comments, body);
+            assert_eq!(answer.status.as_u16(), status, "{body}");
+        }
+        let taken = &office.book.call(UUID).unwrap().comments;
+        assert_eq!((taken.len(), taken[0].content.as_str()), (1, "Ayşe aradı"));
+        let unknown = office.ask("POST", "/api/v3/calls/unknown/comments", "{}");
+        assert_eq!(unknown.status.as_u16(), 404);
+        assert_eq!(office.ask("GET", &comments, "").status.as_u16(), 404);
+        let mut plain = Office::new().header(CONTENT_TYPE, "text/plain");
+        let refused = plain.ask("POST", &comments, r#"{"content":"a"}"#);
+        assert_eq!(refused.status.as_u16(), 415);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which cards Hipcall refuses, and in which words.
+//! Which cards and comments Hipcall refuses, and in which words.
 //!
 //! Pure: a request's body goes in, the rows or the body of the 422 come out. The first two messages are
 //! Hipcall's own; for what it refuses without a known wording the same style is used. One bad row refuses
@@ -31,10 +31,30 @@ const RULES: [RowRule; 3] = [
     },
 ];
 
+/// The text of the comment in `body`, or the JSON to refuse it with. What the real one takes beside `content`
+/// is unknown, so nothing is.
+pub(super) fn read_comment(body: &[u8]) -> Result<String, Value> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| malformed())?;
+    if let Some(extra) = body
+        .as_object()
+        .and_then(|fields| fields.keys().find(|key| *key != "content"))
+    {
+        return Err(json!({"errors": {extra: ["Unexpected field"]}}));
+    }
+    match &body["content"] {
+        Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
+        Value::String(_) | Value::Null => Err(json!({"errors": {"content": ["can't be blank"]}})),
+        _ => Err(json!({"errors": {"content": ["is invalid"]}})),
+    }
+}
+
+fn malformed() -> Value {
+    json!({"errors": {"detail": "Malformed JSON in the request body"}})
+}
+
 /// The rows of the card in `body`, or the JSON to refuse it with.
 pub(super) fn read_card(body: &[u8]) -> Result<Value, Value> {
-    let body: Value = serde_json::from_slice(body)
-        .map_err(|_| json!({"errors": {"detail": "Malformed JSON in the request body"}}))?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| malformed())?;
     let card = body.get("card").filter(|card| !card.is_null());
     let card = card.ok_or_else(|| refusal(vec!["can't be blank".to_owned()]))?;
     let rows = card
