@@ -15,7 +15,7 @@ use crate::hipcall::{SendError, Verdict};
 use crate::store::outbox::{Entry, Outcome};
 
 /// The pause after a failure: nobody waits.
-const PAUSE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl Flow {
     /// Writes an account's comments as they become due, newest first.
@@ -27,6 +27,7 @@ impl Flow {
                 continue;
             };
             account.client.refused(false).await;
+            account.client.line_is_up().await;
             if let Err(error) = self.comment(account, &entry).await {
                 debug!(call = %entry.call, error = %error, "a comment was not written");
                 sleep(PAUSE).await;

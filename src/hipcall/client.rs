@@ -189,6 +189,11 @@ impl Client {
         self.turns.refused(wanted).await;
     }
 
+    /// Comes when the node was reached by the last request of this token.
+    pub async fn line_is_up(&self) {
+        self.turns.until_line_is_up().await;
+    }
+
     pub async fn post_card(&self, turn: Turn, call: &CallId, card: &Card) -> Result<(), SendError> {
         let request = self
             .http

@@ -32,6 +32,8 @@ pub(super) struct Turns(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     refused: watch::Sender<bool>,
+    /// The last request reached nobody.
+    down: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -45,8 +47,6 @@ struct State {
     again_under_way: usize,
     aside_under_way: bool,
     refused: bool,
-    /// The last request reached nobody.
-    down: bool,
 }
 
 struct Waiter {
@@ -91,6 +91,7 @@ impl Default for Turns {
         Turns(Arc::new(Shared {
             state: Mutex::default(),
             refused: watch::Sender::new(false),
+            down: watch::Sender::new(false),
         }))
     }
 }
@@ -180,17 +181,26 @@ impl Turns {
 
     /// A request came through: whoever waits because the line was down need not wait any longer.
     pub(super) fn line_is_up(&self) {
-        let mut state = self.0.lock();
-        if std::mem::take(&mut state.down) {
-            let now = Instant::now();
-            state.again.values_mut().for_each(|w| w.not_before = now);
+        if !self.0.down.send_if_modified(|down| std::mem::take(down)) {
+            return;
         }
+        let now = Instant::now();
+        let mut state = self.0.lock();
+        state.again.values_mut().for_each(|w| w.not_before = now);
         drop(state);
         self.0.dispatch();
     }
 
     pub(super) fn line_is_down(&self) {
-        self.0.lock().down = true;
+        self.0
+            .down
+            .send_if_modified(|down| !std::mem::replace(down, true));
+    }
+
+    /// Comes when the last request came through.
+    pub(super) async fn until_line_is_up(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.0.down.subscribe().wait_for(|down| !down).await;
     }
 
     /// How many cards wait for a turn.

@@ -106,7 +106,11 @@ async fn a_refused_token_pauses_the_account_until_its_file_has_another() {
     let before = office.hipcall.requests().len();
     let second = office.call("+902125550102").await;
     assert_eq!(office.status().outbox.waiting, 2);
-    assert_eq!(office.hipcall.requests().len(), before, "nothing is asked with it");
+    assert_eq!(
+        office.hipcall.requests().len(),
+        before,
+        "nothing is asked with it"
+    );
 
     office.write_token(&office.made_up.token);
     for call in [&first, &second] {
@@ -123,7 +127,10 @@ async fn a_card_of_a_refused_token_expires_with_that_reason() {
     office.call(CUSTOMER).await;
     office.settled().await;
     let expired = &office.status().accounts["demo"].expired;
-    assert_eq!(expired.iter().collect::<Vec<_>>(), [(&Why::TokenRefused, &1)]);
+    assert_eq!(
+        expired.iter().collect::<Vec<_>>(),
+        [(&Why::TokenRefused, &1)]
+    );
 }
 
 #[tokio::test]
@@ -185,7 +192,9 @@ async fn calls_that_hipcall_does_not_know_expire_soon_and_three_are_an_alarm() {
     for known in [0, 1, 2] {
         assert_eq!(office.alarm("account demo"), None);
         office.send(&inbound(&fresh_uuid(), Some(CUSTOMER))).await;
-        office.until(|s| s.accounts["demo"].expired.get(&Why::UnknownCall) == Some(&(known + 1))).await;
+        office
+            .until(|s| s.accounts["demo"].expired.get(&Why::UnknownCall) == Some(&(known + 1)))
+            .await;
     }
     let alarm = office.alarm("account demo").unwrap();
     assert!(alarm.contains("does not know the calls"), "{alarm}");
@@ -204,16 +213,36 @@ async fn a_card_that_comes_too_late_is_told_in_the_record_of_its_call() {
     office.send(&hangup(&ended)).await;
     office.until(|s| s.outbox.comments == 2).await;
     office.hipcall.come_up().await.unwrap();
+    let live = office.call(CUSTOMER).await;
     office.until(|s| s.accounts["demo"].comments == 2).await;
+    assert_eq!(
+        office.hipcall.requests()[0].path,
+        format!("/api/v3/calls/{live}/cards")
+    );
     for call in [&ended, &late] {
         let comments = office.hipcall.comments(call);
         assert_eq!(comments.len(), 1, "{comments:?}");
-        assert!(comments[0].contains("Görüşme sırasında gösterilemedi"), "{comments:?}");
+        assert!(
+            comments[0]
+                .content
+                .contains("Görüşme sırasında gösterilemedi"),
+            "{comments:?}"
+        );
         assert!(office.hipcall.cards(call).is_empty());
     }
-    assert!(office.hipcall.comments(&ended)[0].contains("- Ad: Ayşe Yılmaz"));
-    let kept: Vec<Entry> = office.ask(Request::OutboxShow { call: ended }).await.unwrap();
-    assert_eq!((kept[0].phase, kept[0].card.is_some()), (Phase::Expired, false));
+    assert!(
+        office.hipcall.comments(&ended)[0]
+            .content
+            .contains("- Ad: Ayşe Yılmaz")
+    );
+    let kept: Vec<Entry> = office
+        .ask(Request::OutboxShow { call: ended })
+        .await
+        .unwrap();
+    assert_eq!(
+        (kept[0].phase, kept[0].card.is_some()),
+        (Phase::Expired, false)
+    );
 }
 
 #[tokio::test]
@@ -244,9 +273,8 @@ async fn a_comment_that_may_have_arrived_is_not_repeated_and_one_that_has_not_is
         office.until(|s| s.outbox.comments == 1).await;
         office.hipcall.script([fault]);
         office.hipcall.come_up().await.unwrap();
-        let tried = |requests: Vec<HipcallRequest>| {
-            requests.iter().any(|r| r.path.ends_with("/comments"))
-        };
+        let tried =
+            |requests: Vec<HipcallRequest>| requests.iter().any(|r| r.path.ends_with("/comments"));
         while !tried(office.hipcall.requests()) {
             tokio::task::yield_now().await;
         }
@@ -265,8 +293,16 @@ async fn a_burst_is_sent_within_the_limit_and_the_rest_is_explained() {
     let account = &office.status().accounts["demo"];
     assert_eq!(account.delivered, u64::from(RATE_LIMIT));
     let left = calls - u64::from(RATE_LIMIT);
-    assert_eq!(account.expired.iter().collect::<Vec<_>>(), [(&Why::Quota, &left)]);
-    let refused = office.hipcall.requests().iter().filter(|r| r.status == Some(429)).count();
+    assert_eq!(
+        account.expired.iter().collect::<Vec<_>>(),
+        [(&Why::Quota, &left)]
+    );
+    let refused = office
+        .hipcall
+        .requests()
+        .iter()
+        .filter(|r| r.status == Some(429))
+        .count();
     assert_eq!(refused, 0, "the limit is known and not run into");
 }
 
