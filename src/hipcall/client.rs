@@ -73,6 +73,10 @@ pub struct Connector {
 
 impl Connector {
     pub fn new(trust: &Trust) -> Result<Connector, TrustError> {
+        Connector::with(trust, Names::of_the_system())
+    }
+
+    fn with(trust: &Trust, names: Names) -> Result<Connector, TrustError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -82,7 +86,7 @@ impl Connector {
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
-            .dns_resolver(Arc::new(Names::of_the_system()))
+            .dns_resolver(Arc::new(names))
             .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIME)
@@ -319,30 +323,4 @@ async fn read(answer: &mut reqwest::Response) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::demo::hipcall::{RATE_LIMIT, StandIn, StandInSettings};
-    use std::net::SocketAddr;
-
-    #[tokio::test]
-    async fn http_2_is_spoken_where_hipcall_speaks_it() {
-        let settings = StandInSettings {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            token: "secret".into(),
-            latency: Duration::ZERO,
-            identity: None,
-            rate_limit: RATE_LIMIT,
-            users: Vec::new(),
-        };
-        let hipcall = StandIn::start(settings).await.unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let ca_file = directory.path().join("ca.pem");
-        std::fs::write(&ca_file, hipcall.ca_pem()).unwrap();
-        let trust = Trust {
-            ca_file: Some(ca_file),
-        };
-        let connector = Connector::new(&trust).unwrap();
-        let answer = connector.http.head(hipcall.node_url()).send().await;
-        assert_eq!(answer.unwrap().version(), reqwest::Version::HTTP_2);
-    }
-}
+mod tests;

@@ -180,14 +180,17 @@ fn hindrance(error: &(dyn Error + 'static)) -> Option<Hindrance> {
         if error.is::<NameError>() {
             return Some(Hindrance::Name);
         }
-        let wrapped = error.downcast_ref::<std::io::Error>();
-        let wrapped = wrapped
-            .and_then(|e| e.get_ref())
-            .and_then(|e| e.downcast_ref());
-        if let Some(error) = wrapped.or_else(|| error.downcast_ref::<rustls::Error>()) {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return of_tls(error);
         }
-        cause = error.source();
+        // An I/O error does not count what it wraps among its causes.
+        let wrapped = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(|e| e.get_ref());
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     None
 }

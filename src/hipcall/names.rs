@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 type Addresses = io::Result<Vec<SocketAddr>>;
-type Question = Pin<Box<dyn Future<Output = Addresses> + Send>>;
+pub(super) type Question = Pin<Box<dyn Future<Output = Addresses> + Send>>;
 /// Whoever holds the lock asks on; `None` between questions.
 type Slot = Arc<tokio::sync::Mutex<Option<Question>>>;
 
@@ -35,7 +35,7 @@ impl Names {
         })
     }
 
-    fn new(ask: fn(String) -> Question) -> Names {
+    pub(super) fn new(ask: fn(String) -> Question) -> Names {
         Names {
             ask,
             slots: Mutex::default(),
@@ -65,6 +65,9 @@ impl Resolve for Names {
         let addresses = self.addresses(name.as_str().to_owned());
         Box::pin(async move {
             let addresses = addresses.await.map_err(NameError)?;
+            if addresses.is_empty() {
+                return Err(NameError(io::ErrorKind::NotFound.into()).into());
+            }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
