@@ -7,6 +7,7 @@
 //!
 //! Architecture Invariant: no JSON, no table name, no HTTP status here; those belong to the instruments.
 
+mod account;
 pub mod answer;
 mod candidates;
 mod comment;

@@ -125,7 +125,7 @@ pub(super) fn take_tokens(flow: &Flow) -> bool {
                 continue;
             }
         };
-        if let Ok(renewed) = office.with_token(&account, token) {
+        if let Some(renewed) = office.with_token(&account, token) {
             office = Arc::new(renewed);
             is_new = true;
             flow.board

@@ -60,9 +60,32 @@ impl Deadline {
     }
 }
 
+/// The first pause between tries: a phone rings for 5 to 15 s, and a broken connection is replaced in one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The pause after a try that failed, with so many before it. Doubles, and spreads by half either way, so that
+/// fifty branches don't return as one.
+pub fn backoff(failures: u32, dice: f64) -> Duration {
+    let doubled = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(10))
+        .min(LONGEST_PAUSE);
+    doubled.mul_f64(0.5 + dice)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_double_to_a_bound_and_are_spread() {
+        let ms = |attempt, dice| backoff(attempt, dice).as_millis();
+        assert_eq!(
+            [0, 1, 2, 5, 40].map(|a| ms(a, 0.5)),
+            [200, 400, 800, 5000, 5000]
+        );
+        assert_eq!((ms(0, 0.0), ms(0, 1.0)), (100, 300));
+    }
 
     const LIFETIME: Duration = Duration::from_secs(90);
 

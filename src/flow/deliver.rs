@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
-use tracing::debug;
+use std::time::Instant;
 
 use super::office::{Account, Flow};
-use crate::domain::deadline::Moment;
-use crate::domain::fate::Why;
-use crate::hipcall::{SendError, Turn, Verdict};
-use crate::store::outbox::{Entry, Halt, Outcome};
-use tries::{Halts, Way, tries};
+use crate::store::outbox::{Entry, Outcome};
+use tries::{Halts, tries};
+use trip::Trip;
 
 /// Cards are ranked in the order in which they come, and the highest goes first.
 static RANKS: AtomicU64 = AtomicU64::new(1);
@@ -40,13 +34,11 @@ impl Delivery {
 
     /// Sends until the card is settled, expired or parked. A stop of the daemon leaves it waiting on disk.
     pub async fn run(self, entry: Entry, halt: Halts) {
-        let way = Trip {
-            delivery: &self,
-            entry: &entry,
-        };
+        let way = Trip::new(&self, &entry);
         let outcome = tokio::select! {
+            biased;
             outcome = tries(&way, &entry, halt) => self.with_a_trace(outcome),
-            () = leave(&self.flow) => return,
+            () = way.stopped() => return,
         };
         self.flow.outbox.finish(&entry.key(), &outcome);
         self.report(&entry.call, &outcome);
@@ -73,67 +65,6 @@ impl Delivery {
     }
 }
 
-/// The way of one card, with its entry in the outbox.
-struct Trip<'a> {
-    delivery: &'a Delivery,
-    entry: &'a Entry,
-}
-
-impl Way for Trip<'_> {
-    type Turn = Turn;
-
-    async fn turn(&self, pause: Option<Duration>) -> Turn {
-        loop {
-            let account = self.delivery.account();
-            tokio::select! {
-                turn = account.client.card_turn(self.delivery.rank, pause) => return turn,
-                // Another token has turns of its own.
-                () = self.delivery.flow.renewed.notified() => {}
-            }
-        }
-    }
-
-    async fn has_card(&self) -> Option<Result<bool, SendError>> {
-        let client = &self.delivery.account().client;
-        let turn = client.aside_turn_now()?;
-        Some(client.has_card(turn, &self.entry.call).await)
-    }
-
-    async fn post(&self, turn: Turn) -> Result<(), SendError> {
-        let Some(card) = &self.entry.card else {
-            return Ok(());
-        };
-        let account = self.delivery.account();
-        account.client.post_card(turn, &self.entry.call, card).await
-    }
-
-    fn hindrance(&self) -> Option<Why> {
-        self.delivery.account().client.hindrance()
-    }
-
-    fn now(&self) -> Moment {
-        self.delivery.flow.clock.now()
-    }
-
-    fn failed(&self, error: &SendError) {
-        let (key, reason) = (self.entry.key(), error.to_string());
-        let arrived = error.may_have_arrived();
-        self.delivery.flow.outbox.attempted(&key, &reason, arrived);
-        debug!(call = %self.entry.call, error = %error, "a try failed");
-    }
-
-    fn cut(&self) {
-        let reason = "a try was under way when its time was over";
-        let outbox = &self.delivery.flow.outbox;
-        outbox.attempted(&self.entry.key(), reason, true);
-    }
-}
-
-/// A stop lets a try that is under way end within the time that the daemon gives it.
-async fn leave(flow: &Flow) {
-    flow.tasks.stopping().await;
-    sleep(crate::hipcall::REQUEST_TIME).await;
-}
-
 mod fates;
 mod tries;
+mod trip;

@@ -181,7 +181,7 @@ impl Turns {
 
     /// A request came through: whoever waits because the line was down need not wait any longer.
     pub(super) fn line_is_up(&self) {
-        if !self.0.down.send_if_modified(|down| std::mem::take(down)) {
+        if !self.0.down.send_if_modified(std::mem::take) {
             return;
         }
         let now = Instant::now();

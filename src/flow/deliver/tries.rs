@@ -5,12 +5,16 @@
 //! as the quota goes: the first card wins, so a second does no harm, and is only a request wasted.
 
 use std::pin::pin;
+use std::time::Duration;
 
-use super::*;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
-/// The first pause between tries: a phone rings for 5 to 15 s, and a broken connection is replaced in one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+use crate::domain::deadline::{Moment, backoff};
+use crate::domain::fate::Why;
+use crate::hipcall::{SendError, Verdict};
+use crate::store::outbox::{Entry, Halt, Outcome};
+
 /// How long Hipcall may not know a call that its own webhook told of, before we believe it.
 const UNKNOWN_TIME: Duration = Duration::from_secs(5);
 /// How long a request that is under way when the call ends may still come through.
@@ -138,14 +142,6 @@ fn over(halt: Halt) -> Outcome {
         Halt::CallEnded => Outcome::Expired(Why::CallEnded),
         Halt::DroppedByHand => Outcome::Dropped(Why::ByHand),
     }
-}
-
-/// Doubles with each try, and spreads by half either way, so that fifty branches don't return as one.
-fn backoff(attempt: u32, dice: f64) -> Duration {
-    let doubled = FIRST_PAUSE
-        .saturating_mul(1 << attempt.min(10))
-        .min(LONGEST_PAUSE);
-    doubled.mul_f64(0.5 + dice)
 }
 
 #[cfg(test)]

@@ -79,9 +79,9 @@ fn kind(result: Result<(), SendError>) -> (Why, bool) {
 }
 
 /// A peer that is no Hipcall: what it does with a connection.
-async fn peer<F: Future<Output = ()> + Send>(serve: fn(tokio::net::TcpStream) -> F) -> Client
+async fn peer<F>(serve: fn(tokio::net::TcpStream) -> F) -> Client
 where
-    F: 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let node = format!("https://{}", listener.local_addr().unwrap());

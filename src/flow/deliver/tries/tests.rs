@@ -299,13 +299,3 @@ async fn a_box_that_slept_sends_nothing_that_is_too_late() {
     assert_eq!(trial.outcome, Outcome::Expired(Why::HipcallFault));
     assert!(trial.seconds <= 4, "{trial:?}");
 }
-
-#[test]
-fn pauses_double_to_a_bound_and_are_spread() {
-    let ms = |attempt, dice| backoff(attempt, dice).as_millis();
-    assert_eq!(
-        [0, 1, 2, 5, 40].map(|a| ms(a, 0.5)),
-        [200, 400, 800, 5000, 5000]
-    );
-    assert_eq!((ms(0, 0.0), ms(0, 1.0)), (100, 300));
-}
