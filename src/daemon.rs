@@ -27,7 +27,7 @@ use crate::domain::fate::Why;
 use crate::flow::deliver::Delivery;
 use crate::flow::office::{Flow, Office};
 use crate::status::AlarmId;
-use crate::store::outbox::Outcome;
+use crate::store::outbox::{Outcome, Waiting};
 use crate::system::{chain, notify};
 use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
 
@@ -220,9 +220,9 @@ impl Daemon {
 }
 
 /// Sends the cards that an earlier run left.
-fn resume(flow: &Flow) {
+fn resume(flow: &Flow, waiting: Vec<Waiting>) {
     let office = flow.office.load_full();
-    for (entry, halt) in flow.outbox.resume() {
+    for (entry, halt) in waiting {
         match office.accounts.get(entry.account.as_str()).cloned() {
             Some(account) => {
                 let delivery = Delivery::new(flow.clone(), account, None);

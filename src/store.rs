@@ -2,18 +2,29 @@
 //!
 //! - `replica/<source>/<generation>.redb`: disposable copies of the sources. Built beside the published one
 //!   (`load`), read without locks (`replica`), and rebuilt from the source when lost.
-//! - `outbox.redb`: precious. Cards accepted and not yet settled (`outbox`, `writer`).
+//! - `outbox.redb`: precious. Cards accepted and not yet settled (`outbox`, `writer`, `file`).
+//!
+//! docs/store.md describes both, and what they need of the disk.
 //!
 //! Architecture Invariant: redb has one writer per file, so a load never shares a file with the outbox,
 //! and nothing outside this module knows that redb exists.
 
+mod changes;
+mod damage;
+mod drive;
 mod entry;
+mod file;
 mod index;
 mod keys;
 pub mod load;
+mod migrate;
 pub mod outbox;
+#[cfg(test)]
+mod platter;
 pub mod replica;
 mod schema;
+mod shelf;
+pub mod stall;
 pub mod writer;
 
 use std::fs::{self, File};
@@ -24,11 +35,6 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
-
-/// Makes a rename or a new name in `directory` outlast a power cut.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
 
 /// The right to write in a state directory; whoever holds it is alone.
 #[derive(Debug)]

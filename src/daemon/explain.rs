@@ -182,13 +182,12 @@ impl Offline {
     pub fn open(config: Config) -> Result<Offline, String> {
         let (office, damaged) = Office::open(config, None).map_err(|e| chain::of(&e))?;
         super::start::report_damaged(&damaged);
-        let (outbox, _queue) = Outbox::new(Vec::new());
         let office = Arc::new(office);
         let flow = Flow {
             clock: Clock::of_the_system(),
             renewed: std::sync::Arc::default(),
             office: Arc::new(ArcSwap::new(office.clone())),
-            outbox: Arc::new(outbox),
+            outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
             tasks: Tasks::default(),
         };

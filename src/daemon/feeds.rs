@@ -24,6 +24,8 @@ use crate::system::chain;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A crontab's next minute is computed anew this often, since the wall clock may have jumped.
 const RECKON_EVERY: Duration = Duration::from_secs(60);
+/// How soon a source is read again whose copy turned out damaged.
+const RENEW_PAUSE: Duration = Duration::from_secs(10);
 /// Sources worked on at once. A network share that hangs takes a thread with it, and lookups need theirs.
 const SOURCES_AT_ONCE: usize = 3;
 /// Commands waiting for one source.
@@ -142,6 +144,7 @@ impl Keeper {
                     None => return,
                 },
                 () = self.due() => None,
+                () = self.renewal() => None,
                 () = self.dropped(seen) => None,
             };
         }
@@ -237,6 +240,13 @@ impl Keeper {
                 sleep(RECKON_EVERY).await;
             },
         }
+    }
+
+    /// Comes when the copy turned out damaged. A medium that goes bad page by page is not written without a
+    /// pause.
+    async fn renewal(&self) {
+        self.feed.shelf.wants_renewal().await;
+        sleep(RENEW_PAUSE).await;
     }
 
     /// Comes when a folder has another complete file than `seen`.

@@ -19,7 +19,7 @@ use crate::status::{AlarmId, Board};
 use crate::store::outbox::Outbox;
 use crate::store::replica::ReplicaError;
 use crate::store::writer::DiskReport;
-use crate::store::{LockError, StateLock};
+use crate::store::{LockError, StateLock, stall};
 use crate::system::clock::Clock;
 use crate::system::{chain, control, notify};
 use crate::tasks::Tasks;
@@ -138,7 +138,8 @@ impl Daemon {
         self.flow.tasks.spawn(async move {
             let _ = region.map(|r| PhoneNumber::parse("+905325550101", r));
         });
-        resume(&self.flow);
+        resume(&self.flow, self.flow.outbox.resume());
+        self.flow.tasks.spawn(watch_disk(self.flow.clone()));
         self.feeds.begin(&self.flow, schedules);
         self.owners.begin(&self.flow);
         self.accounts.begin(&self.flow);
@@ -246,27 +247,47 @@ pub(super) fn announce(board: &Board, office: &Office) {
     }
 }
 
+/// Tells when the disk does not answer, and sends the cards on one that could not be read until now.
+async fn watch_disk(flow: Flow) {
+    let late = async {
+        loop {
+            resume(&flow, flow.outbox.found_late().await);
+        }
+    };
+    tokio::select! {
+        () = flow.tasks.stopping() => {}
+        () = stall::watch(&flow.outbox, Disk(flow.board.clone())) => {}
+        () = late => {}
+    }
+}
+
 /// Tells of the outbox's disk.
 struct Disk(Arc<Board>);
 
 impl DiskReport for Disk {
-    fn disk_refused(&mut self, reason: &str) {
-        let advice =
-            "look at the free space (df -h) and at the SD card; it is tried again by itself";
-        self.0.raise(
-            AlarmId::DiskRefused,
-            "disk",
-            &format!("the outbox can't be written: {reason}"),
-            advice,
-        );
-        error!(
-            event_id = "disk-refused",
-            reason, "cards live in memory only until the disk is back"
-        );
+    fn disk_refused(&mut self, reason: &str, advice: &str) {
+        let what = format!("the outbox can't be written: {reason}");
+        if self.0.raise(AlarmId::DiskRefused, "disk", &what, advice) {
+            error!(
+                event_id = "disk-refused",
+                reason, "cards live in memory only until the disk is back"
+            );
+        }
     }
 
     fn disk_recovered(&mut self) {
-        self.0.clear(AlarmId::DiskRefused, "disk");
-        info!("the outbox is written again");
+        if self.0.clear(AlarmId::DiskRefused, "disk") {
+            info!("the outbox is written again");
+        }
+    }
+
+    fn outbox_damaged(&mut self, what: &str) {
+        let advice = "replace the SD card if power was not lost; this is told for a day";
+        self.0.raise(AlarmId::OutboxDamaged, "outbox", what, advice);
+        error!(event_id = "outbox-damaged", what, "a new outbox was begun");
+    }
+
+    fn damage_is_past(&mut self) {
+        self.0.clear(AlarmId::OutboxDamaged, "outbox");
     }
 }

@@ -70,7 +70,7 @@ impl Flow {
             let origin = origin(feed, &replica);
             for question in questions {
                 let contacts = replica.ask(*question).unwrap_or_else(|e| {
-                    self.passed_over(feed, &e);
+                    self.passed_over(feed, &replica, &e);
                     found.missing.insert(feed.source.name().to_owned());
                     Vec::new()
                 });
@@ -93,8 +93,8 @@ impl Flow {
         }
     }
 
-    pub(super) fn passed_over(&self, feed: &Feed, error: &ReplicaError) {
-        feed.shelf.suspect();
+    pub(super) fn passed_over(&self, feed: &Feed, replica: &Replica, error: &ReplicaError) {
+        feed.shelf.suspect(replica);
         let source = feed.source.name();
         let subject = format!("source {source}");
         let advice = "the next sync replaces the copy; see `ringcard sync`";

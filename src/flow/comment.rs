@@ -54,8 +54,8 @@ impl Flow {
         let turn = account.client.aside_turn().await;
         let content = comment(card, &self.office.load().card.words);
         self.outbox.finish(&key, &Outcome::Expired(why));
-        // On disk, or the disk refuses everything: then a power cut can repeat it.
-        self.outbox.ping().await;
+        // A disk that refuses everything is not waited for: then a power cut can repeat the comment.
+        let _ = self.outbox.persist_end(&key).await;
         let sent = account
             .client
             .post_comment(turn, &entry.call, &content)

@@ -23,7 +23,7 @@ impl Flow {
             match joined(feed, &replica, home, &choice.contact) {
                 Ok(Some(record)) => others.push((origin(feed, &replica), record)),
                 Ok(None) => {}
-                Err(e) => self.passed_over(feed, &e),
+                Err(e) => self.passed_over(feed, &replica, &e),
             }
         }
         let mut own = Profile::new(choice.contact, choice.origin);

@@ -38,6 +38,11 @@ impl Phase {
         }
     }
 
+    /// Still waiting for something that Ringcard does; the others wait for a person, or for nothing.
+    pub(super) fn is_under_way(self) -> bool {
+        matches!(self, Phase::Waiting | Phase::CommentDue)
+    }
+
     pub(super) fn is_finished(self) -> bool {
         matches!(self, Phase::Settled | Phase::Expired | Phase::Dropped)
     }

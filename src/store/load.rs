@@ -4,17 +4,18 @@
 //! four times as large (measured), and the disk is an SD card. One transaction, one fsync of the data; the
 //! name appears only after it, so a power cut at any instant leaves the old generation or the new one.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use redb::{Builder, Database, Durability};
 
+use super::drive::Drive;
 use super::index::{Index, NUMBERS_PER_SOURCE, Written};
-use super::replica::{Replica, ReplicaError, Shelf, generation_path};
+use super::replica::{Replica, ReplicaError, Shelf};
 use super::schema::{CONTACTS, FACTS, Facts, REPLICA_VERSION};
-use super::sync_directory;
+use super::shelf::generation_path;
 use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
 
@@ -46,6 +47,7 @@ pub enum LoadError {
 
 /// A generation being built. Dropped before it is published, it leaves nothing behind.
 pub struct Load {
+    drive: Arc<dyn Drive>,
     database: Option<Database>,
     transaction: Option<redb::WriteTransaction>,
     partial: PathBuf,
@@ -66,7 +68,8 @@ impl Load {
         let generation = shelf.next_generation().map_err(place)?;
         let partial = generation_path(shelf.directory(), generation).with_extension("partial");
         // Left by a power cut in the middle of an earlier load.
-        if let Err(e) = fs::remove_file(&partial)
+        let drive = shelf.drive().clone();
+        if let Err(e) = drive.remove(&partial)
             && e.kind() != io::ErrorKind::NotFound
         {
             return Err(LoadError::Place {
@@ -75,9 +78,9 @@ impl Load {
             });
         }
         let open = || -> Result<_, redb::Error> {
-            let database = Builder::new()
-                .set_cache_size(LOAD_CACHE_BYTES)
-                .create(&partial)?;
+            let mut builder = Builder::new();
+            builder.set_cache_size(LOAD_CACHE_BYTES);
+            let database = drive.create(&partial, &builder)?;
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             Ok((database, transaction))
@@ -87,6 +90,7 @@ impl Load {
             source: Box::new(e),
         })?;
         Ok(Load {
+            drive,
             database: Some(database),
             transaction: Some(transaction),
             partial,
@@ -176,13 +180,14 @@ impl Load {
         })?;
         self.commit()?;
         let path = generation_path(shelf.directory(), self.generation);
-        fs::rename(&self.partial, &path)
-            .and_then(|()| sync_directory(shelf.directory()))
+        self.drive
+            .rename(&self.partial, &path)
+            .and_then(|()| self.drive.sync_directory(shelf.directory()))
             .map_err(|source| LoadError::Place {
                 path: path.clone(),
                 source,
             })?;
-        let replica = Replica::open(shelf.directory(), self.generation)?;
+        let replica = Replica::open(&*self.drive, shelf.directory(), self.generation)?;
         shelf
             .publish(replica)
             .map_err(|source| LoadError::Place { path, source })?;
@@ -208,12 +213,14 @@ impl Drop for Load {
         drop(self.transaction.take());
         drop(self.database.take());
         // After publishing there is no such file; failing to remove it costs disk until the next load.
-        let _ = fs::remove_file(&self.partial);
+        let _ = self.drive.remove(&self.partial);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::domain::ladder::Question;
     use crate::domain::money::{DecimalSign, Money};

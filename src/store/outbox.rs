@@ -1,26 +1,32 @@
 //! Cards accepted and not yet settled, and what became of the recent ones.
 //!
 //! Everything is held in memory and written behind by one thread (`writer`), so that a send never waits for
-//! the disk; `Outbox::persist` tells when the card would outlast a power cut. What is done with is kept
+//! the disk; `Outbox::persist` tells when the card would outlast a power cut. The writer is told which entries
+//! have changed (`changes`) and takes them as they are when it gets to them. What is done with is kept
 //! for a while without its card, so that the same event told twice gives one card, also after a restart.
 //!
 //! Guarantees: one entry for each call; an entry leaves `Waiting` once; every list has a bound.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 
+pub use super::changes::WriterState;
+use super::changes::{Changes, Progress};
 pub use super::entry::{Entry, Halt, Key, Outcome, Phase, key};
 use super::entry::{shortened, told};
-use super::writer::{Write, Writer};
+use super::writer::Writer;
 use crate::domain::call::{CallId, Skip};
 use crate::domain::card::Card;
 use crate::domain::deadline::{Deadline, Moment};
 use crate::domain::fate::Why;
+
+mod shared;
+
+pub(super) use shared::Shared;
 
 /// Cards waiting at once: 90 s of an offline line at 100 calls a second.
 pub const WAITING_CARDS: usize = 10_000;
@@ -30,8 +36,6 @@ pub const PARKED_CARDS: usize = 1_000;
 pub const FINISHED_CALLS: usize = 5_000;
 /// Comments due; the oldest is given up for the newest.
 pub const COMMENTS_DUE: usize = 1_000;
-/// Changes on their way to the disk; past it the disk is the fault, and cards live in memory alone.
-const WRITE_QUEUE: usize = 4_096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -67,19 +71,16 @@ struct Index {
     finished: VecDeque<Key>,
     waiting: usize,
     turn: u64,
-}
-
-/// What has to be written after the index has changed.
-#[derive(Default)]
-struct Changes {
-    entries: Vec<Entry>,
-    forgotten: Vec<Key>,
+    /// What the disk has to learn.
+    changes: Changes,
+    /// Cards found waiting on a disk that could not be read at the start.
+    found: Vec<Key>,
 }
 
 pub struct Outbox {
-    index: Mutex<Index>,
+    shared: Arc<Shared>,
+    progress: watch::Receiver<Progress>,
     comment_due: Notify,
-    writes: mpsc::SyncSender<Write>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,30 +94,26 @@ pub struct Counts {
 
 impl Outbox {
     /// Takes up what the file held; `Outbox::resume` gives out the cards that still wait.
-    pub fn new(entries: Vec<Entry>) -> (Outbox, mpsc::Receiver<Write>) {
-        let (writes, queue) = mpsc::sync_channel(WRITE_QUEUE);
+    pub(super) fn new(entries: Vec<Entry>) -> (Outbox, Arc<Shared>, watch::Sender<Progress>) {
+        let shared = Arc::new(Shared::default());
+        shared.lock().take_up(entries);
+        let (told, progress) = watch::channel(Progress::default());
         let outbox = Outbox {
-            index: Mutex::default(),
+            shared: shared.clone(),
+            progress,
             comment_due: Notify::new(),
-            writes,
         };
-        let mut entries = entries;
-        entries.sort_by_key(|e| e.turn);
-        {
-            let mut index = outbox.lock();
-            index.turn = entries.last().map_or(0, |e| e.turn);
-            for entry in entries {
-                index.insert(entry);
-            }
-        }
-        (outbox, queue)
+        (outbox, shared, told)
+    }
+
+    /// One that nobody writes.
+    pub fn in_memory() -> Outbox {
+        Outbox::new(Vec::new()).0
     }
 
     /// Opens the file and returns the thread's work beside the outbox.
     pub fn open(path: &std::path::Path) -> (Outbox, Writer) {
-        let (file, entries) = super::writer::OutboxFile::open(path);
-        let (outbox, queue) = Outbox::new(entries);
-        (outbox, Writer::new(file, queue))
+        Writer::open(Arc::new(super::drive::FileSystem), path)
     }
 
     /// Takes a card in, unless its call has had one. It is in memory only until `persist`.
@@ -129,27 +126,41 @@ impl Outbox {
             None => {}
         }
         let halt = index.insert(entry.clone());
+        index.changes.note(&entry.key());
         Ok((entry, halt))
     }
 
     /// Comes when an accepted card is on disk; fails when the disk refuses it.
     pub async fn persist(&self, entry: &Entry) -> Result<(), NotDurable> {
-        // A card that is done with already was written as that, and nothing is lost by staying silent.
-        let waits = |index: &Index| {
-            index
-                .slots
-                .get(&entry.key())
-                .is_some_and(|s| s.entry.phase == Phase::Waiting)
-        };
-        let durable = {
-            let index = self.lock();
-            if !waits(&index) {
+        let change = {
+            let mut index = self.lock();
+            // A card that is done with already is written as that, and nothing is lost by staying silent.
+            let slot = index.slots.get(&entry.key());
+            if slot.is_none_or(|s| s.entry.phase != Phase::Waiting) {
                 return Ok(());
             }
-            // Under the lock, so that no later change of this card can be written before it.
-            self.write(entry)
+            index.changes.hurry();
+            index.changes.note(&entry.key())
         };
-        durable.await.map_err(|_| NotDurable)
+        self.written(change).await
+    }
+
+    /// The same for what has become of it, which is not written at once otherwise.
+    pub async fn persist_end(&self, key: &Key) -> Result<(), NotDurable> {
+        let change = {
+            let mut index = self.lock();
+            index.changes.hurry();
+            index.changes.note(key)
+        };
+        self.written(change).await
+    }
+
+    async fn written(&self, change: u64) -> Result<(), NotDurable> {
+        self.shared.wake.notify_one();
+        let mut progress = self.progress.clone();
+        let told = progress.wait_for(|p| p.refused || p.written >= change);
+        let written = told.await.is_ok_and(|p| p.written >= change);
+        written.then_some(()).ok_or(NotDurable)
     }
 
     /// Gives out the cards that wait since an earlier run, oldest first. Whether they were sent is not known:
@@ -157,18 +168,31 @@ impl Outbox {
     pub fn resume(&self) -> Vec<Waiting> {
         let mut index = self.lock();
         let slots = index.slots.values_mut();
-        let waiting = slots.filter(|s| s.entry.phase == Phase::Waiting);
-        let mut given: Vec<Waiting> = waiting
-            .filter_map(|s| {
-                s.entry.uncertain = true;
-                Some((s.entry.clone(), s.halt.as_ref()?.subscribe()))
-            })
-            .collect();
+        let mut given: Vec<Waiting> = slots.filter_map(Slot::resumed).collect();
         given.sort_by_key(|(entry, _)| {
             let accepted = entry.deadline.accepted();
             (accepted.wall, accepted.since_boot)
         });
         given
+    }
+
+    /// Comes with the cards that wait on a disk that could not be read before.
+    pub async fn found_late(&self) -> Vec<Waiting> {
+        loop {
+            let late = self.shared.late.notified();
+            {
+                let mut index = self.lock();
+                let keys = std::mem::take(&mut index.found);
+                let mut found = Vec::new();
+                for key in keys {
+                    found.extend(index.slots.get_mut(&key).and_then(Slot::resumed));
+                }
+                if !found.is_empty() {
+                    return found;
+                }
+            }
+            late.await;
+        }
     }
 
     /// The newest call of an account whose record is to get a comment.
@@ -191,8 +215,7 @@ impl Outbox {
         let mut index = self.lock();
         if index.remove(&entry.key()).is_some() {
             index.insert(entry.clone());
-            drop(index);
-            drop(self.write(entry));
+            index.changes.note(&entry.key());
         }
     }
 
@@ -207,10 +230,8 @@ impl Outbox {
     }
 
     pub fn finish(&self, key: &Key, outcome: &Outcome) {
-        let mut index = self.lock();
-        let changes = index.finish(key, outcome);
-        drop(index);
-        self.write_all(changes);
+        self.lock().finish(key, outcome);
+        self.shared.wake.notify_one();
         if matches!(outcome, Outcome::ExpiredWithComment(_)) {
             self.comment_due.notify_waiters();
         }
@@ -231,14 +252,9 @@ impl Outbox {
                 let deadline = Deadline::new(*now, None, std::time::Duration::ZERO);
                 let nothing = Card { rows: Vec::new() };
                 index.insert(Entry::new(account, call.clone(), nothing, deadline));
-                let over = Outcome::Expired(Why::CallEnded);
                 // Only in memory: most calls that end had no card, and none of them needs the disk.
-                let forgotten = index.finish(&key, &over).forgotten;
-                drop(index);
-                self.write_all(Changes {
-                    entries: Vec::new(),
-                    forgotten,
-                });
+                index.end(&key, &Outcome::Expired(Why::CallEnded));
+                index.make_room();
             }
         }
     }
@@ -264,8 +280,10 @@ impl Outbox {
         };
         index.remove(key);
         let halt = index.insert(entry.clone());
+        index.changes.hurry();
+        index.changes.note(key);
         drop(index);
-        drop(self.write(&entry));
+        self.shared.wake.notify_one();
         Ok((entry, halt))
     }
 
@@ -318,39 +336,54 @@ impl Outbox {
         }
     }
 
-    /// Comes when the writer has worked through everything before it: proof that it lives, and that what
-    /// was told before is written if the disk takes it.
+    /// Whether the writer's thread lives. One that waits for the disk does; one that has ended, or neither
+    /// answers nor waits for the disk, does not.
     pub async fn ping(&self) -> bool {
-        let (pong, came) = oneshot::channel();
-        self.writes.try_send(Write::Ping(pong)).is_ok() && came.await.is_ok()
+        let ping = self.lock().changes.ping();
+        self.shared.wake.notify_one();
+        let mut progress = self.progress.clone();
+        let answered = progress
+            .wait_for(|p| p.pongs >= ping || !matches!(p.state, WriterState::Idle))
+            .await;
+        answered.is_ok_and(|p| p.state != WriterState::Gone)
+    }
+
+    /// What the writer's thread is doing.
+    pub fn writer_state(&self) -> WriterState {
+        // Its end closes the channel, a panic included.
+        match self.progress.has_changed() {
+            Ok(_) => self.progress.borrow().state,
+            Err(_) => WriterState::Gone,
+        }
+    }
+
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
     }
 
     /// Lets the writer write what it has and end.
     pub fn close(&self) {
-        drop(self.writes.try_send(Write::Close));
-    }
-
-    fn write_all(&self, changes: Changes) {
-        for entry in changes.entries {
-            drop(self.write(&entry));
-        }
-        for key in changes.forgotten {
-            drop(self.writes.try_send(Write::Forget(key)));
-        }
-    }
-
-    fn write(&self, entry: &Entry) -> oneshot::Receiver<()> {
-        let (done, durable) = oneshot::channel();
-        // A full queue drops `done`, and the receiver learns that the entry is not durable.
-        drop(
-            self.writes
-                .try_send(Write::Put(Box::new(entry.clone()), done)),
-        );
-        durable
+        self.lock().changes.close();
+        self.shared.wake.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Slot {
+    /// A card that waits since an earlier run.
+    fn resumed(&mut self) -> Option<Waiting> {
+        let halt = self.halt.as_ref()?.subscribe();
+        self.entry.uncertain = true;
+        Some((self.entry.clone(), halt))
     }
 }
 
@@ -380,30 +413,47 @@ impl Index {
         Some(slot)
     }
 
-    fn finish(&mut self, key: &Key, outcome: &Outcome) -> Changes {
-        let mut changes = Changes::default();
-        self.end(key, outcome, &mut changes);
-        if self.parked.len() > PARKED_CARDS
+    /// At the start.
+    fn take_up(&mut self, mut entries: Vec<Entry>) {
+        entries.sort_by_key(|e| e.turn);
+        self.turn = entries.last().map_or(0, |e| e.turn);
+        for entry in entries {
+            if !self.slots.contains_key(&entry.key()) {
+                self.insert(entry);
+            }
+        }
+        self.make_room();
+    }
+
+    fn finish(&mut self, key: &Key, outcome: &Outcome) {
+        self.end(key, outcome);
+        self.changes.note(key);
+        self.make_room();
+    }
+
+    /// Lets go of the oldest that are beyond a bound.
+    fn make_room(&mut self) {
+        while self.parked.len() > PARKED_CARDS
             && let Some(oldest) = self.parked.front().cloned()
         {
-            let reason = Outcome::Dropped(Why::NoRoom);
-            self.end(&oldest, &reason, &mut changes);
+            self.end(&oldest, &Outcome::Dropped(Why::NoRoom));
+            self.changes.note(&oldest);
         }
-        if self.comments.len() > COMMENTS_DUE
+        while self.comments.len() > COMMENTS_DUE
             && let Some(oldest) = self.comments.front().cloned()
         {
-            self.end(&oldest, &Outcome::Dropped(Why::NoRoom), &mut changes);
+            self.end(&oldest, &Outcome::Dropped(Why::NoRoom));
+            self.changes.note(&oldest);
         }
         while self.finished.len() > FINISHED_CALLS
             && let Some(oldest) = self.finished.pop_front()
         {
             self.slots.remove(&oldest);
-            changes.forgotten.push(oldest);
+            self.changes.note(&oldest);
         }
-        changes
     }
 
-    fn end(&mut self, key: &Key, outcome: &Outcome, changes: &mut Changes) {
+    fn end(&mut self, key: &Key, outcome: &Outcome) {
         let Some(slot) = self.remove(key) else { return };
         let (phase, why) = match outcome {
             Outcome::Settled => (Phase::Settled, None),
@@ -429,8 +479,11 @@ impl Index {
         if phase.is_finished() {
             entry.card = None;
         }
-        self.insert(entry.clone());
-        changes.entries.push(entry);
+        if phase == Phase::CommentDue {
+            // The comment is all that is left of the call: it must outlast a power cut.
+            self.changes.hurry();
+        }
+        self.insert(entry);
     }
 }
 
@@ -458,13 +511,14 @@ mod tests {
         )
     }
 
-    fn outbox() -> (Outbox, mpsc::Receiver<Write>) {
-        Outbox::new(Vec::new())
+    fn outbox() -> (Outbox, Arc<Shared>) {
+        let (outbox, shared, _) = Outbox::new(Vec::new());
+        (outbox, shared)
     }
 
     #[test]
     fn one_call_has_one_card() {
-        let (outbox, _writes) = outbox();
+        let (outbox, _) = outbox();
         assert!(outbox.accept(entry("a")).is_ok());
         assert_eq!(outbox.accept(entry("a")).err(), Some(Skip::Duplicate));
         outbox.finish(&"office/a".into(), &Outcome::Settled);
@@ -478,7 +532,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_call_halts_its_card_and_forbids_a_later_one() {
-        let (outbox, _writes) = outbox();
+        let (outbox, _) = outbox();
         let (_, halt) = outbox.accept(entry("a")).unwrap();
         outbox.call_ended("office", &entry("a").call, &now());
         assert_eq!(*halt.borrow(), Some(Halt::CallEnded));
@@ -488,7 +542,7 @@ mod tests {
 
     #[test]
     fn a_parked_card_can_be_retried_or_dropped_once() {
-        let (outbox, _writes) = outbox();
+        let (outbox, _) = outbox();
         let key = entry("a").key();
         outbox.accept(entry("a")).unwrap();
         let deadline = entry("a").deadline;
@@ -523,22 +577,20 @@ mod tests {
 
     #[test]
     fn each_list_ends_at_its_bound() {
-        let (outbox, writes) = outbox();
+        let (outbox, shared) = outbox();
         for i in 0..WAITING_CARDS {
             assert!(outbox.accept(entry(&format!("w{i}"))).is_ok());
-            let _ = writes.try_recv();
         }
         assert_eq!(outbox.accept(entry("one-more")).err(), Some(Skip::Overload));
-        let mut forgotten = 0;
         for i in 0..WAITING_CARDS {
             let outcome = match i <= PARKED_CARDS {
                 true => Outcome::Parked("refused".into()),
                 false => Outcome::Settled,
             };
             outbox.finish(&format!("office/w{i}"), &outcome);
-            let forget = |w: &Write| matches!(w, Write::Forget(_));
-            forgotten += writes.try_iter().filter(forget).count();
         }
+        let (changes, _) = shared.take(usize::MAX);
+        let forgotten = changes.iter().filter(|(_, entry)| entry.is_none()).count();
         assert_eq!(forgotten, WAITING_CARDS - PARKED_CARDS - FINISHED_CALLS);
         let expected = Counts {
             waiting: 0,
@@ -552,13 +604,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_means_not_durable_and_never_a_wait() {
-        let (outbox, _writes) = outbox();
-        for i in 0..WRITE_QUEUE {
-            let (entry, _) = outbox.accept(entry(&format!("c{i}"))).unwrap();
-            drop(outbox.write(&entry));
-        }
-        let (entry, _) = outbox.accept(entry("one-more")).unwrap();
-        assert_eq!(outbox.persist(&entry).await, Err(NotDurable));
+    async fn what_is_found_late_is_older_than_what_is_known() {
+        let (outbox, shared) = outbox();
+        outbox.accept(entry("known")).unwrap();
+        outbox.finish(&"office/known".into(), &Outcome::Settled);
+        let done = |call: &str, turn| Entry {
+            phase: Phase::Settled,
+            turn,
+            ..entry(call)
+        };
+        let older = vec![
+            entry("waits"),
+            done("second", 2),
+            entry("known"),
+            done("first", 1),
+        ];
+        shared.found_late(older);
+        let calls: Vec<String> = outbox.list().iter().map(|e| e.call.to_string()).collect();
+        assert_eq!(calls, ["first", "second", "known", "waits"]);
+        let mut turns: Vec<u64> = outbox.list().iter().map(|e| e.turn).collect();
+        turns.dedup();
+        assert_eq!(turns, [1, 2, 3, 0]);
+        assert_eq!(outbox.find("known")[0].phase, Phase::Settled);
+        let late = outbox.found_late().await;
+        assert_eq!(late[0].0.call.as_str(), "waits");
+        assert_eq!(outbox.accept(entry("second")).err(), Some(Skip::Duplicate));
     }
 }

@@ -1,24 +1,22 @@
-//! The published copy of one source: looked up by number, never written.
+//! One generation of a source's copy: looked up by number, never written.
 //!
-//! A generation is a file of its own. Publishing swaps one pointer, so a reader sees the old generation or
-//! the new one, whole, and never waits. The previous generation stays on disk; it is used when the newest
-//! does not open, which a power cut or a dying SD card can cause.
+//! redb checks no page of a file that was closed well. So what an index leads to must say itself what it was
+//! found by, and a page that went bad is found out instead of naming somebody else.
 
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
-use jiff::Timestamp;
 use redb::{Builder, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
 
+use super::drive::Drive;
 use super::keys;
 use super::schema::{
     BLOCKS, CONTACTS, DOUBTFUL, FACTS, FORWARD, Facts, IDS, NUMBERS, REPLICA_VERSION,
 };
+pub use super::shelf::Shelf;
+use super::shelf::generation_path;
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::join::JoinBy;
 use crate::domain::ladder::{Question, blocks};
@@ -74,10 +72,14 @@ pub struct Replica {
 }
 
 impl Replica {
-    pub(super) fn open(directory: &Path, generation: u64) -> Result<Replica, ReplicaError> {
+    pub(super) fn open(
+        drive: &dyn Drive,
+        directory: &Path,
+        generation: u64,
+    ) -> Result<Replica, ReplicaError> {
         let path = generation_path(directory, generation);
         // redb trusts a file that was closed well and may panic on one that was altered since.
-        catch_unwind(AssertUnwindSafe(|| open_file(&path, generation)))
+        catch_unwind(AssertUnwindSafe(|| open_file(drive, &path, generation)))
             .unwrap_or_else(|_| Err(ReplicaError::Damaged { path }))
     }
 
@@ -210,11 +212,11 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Replic
         .map_err(|e| ReplicaError::Read(Box::new(e)))
 }
 
-fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
+fn open_file(drive: &dyn Drive, path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
     let open = || -> Result<_, redb::Error> {
-        let database = Builder::new()
-            .set_cache_size(REPLICA_CACHE_BYTES)
-            .open_read_only(path)?;
+        let mut builder = Builder::new();
+        builder.set_cache_size(REPLICA_CACHE_BYTES);
+        let database = drive.open_read_only(path, &builder)?;
         let read = database.begin_read()?;
         let facts = read
             .open_table(FACTS)?
@@ -257,135 +259,6 @@ fn open_file(path: &Path, generation: u64) -> Result<Replica, ReplicaError> {
 fn decode(id: ContactId, bytes: &[u8]) -> Result<Contact, redb::Error> {
     postcard::from_bytes(bytes)
         .map_err(|_| redb::Error::Corrupted(format!("contact {} can't be decoded", id.0)))
-}
-
-/// The place of one source's generations, and the one that is published.
-pub struct Shelf {
-    directory: PathBuf,
-    published: ArcSwapOption<Replica>,
-    /// When the source last held what is published, if that was later than the load.
-    confirmed: Mutex<Option<Timestamp>>,
-    /// Reading it has failed: it must be built anew even from unchanged content.
-    suspect: AtomicBool,
-    loading: Mutex<()>,
-}
-
-impl Shelf {
-    /// Opens the newest generation that can be opened; also says which could not, and why.
-    pub fn open(directory: PathBuf) -> Result<(Shelf, Vec<ReplicaError>), ReplicaError> {
-        let list = |source| ReplicaError::List {
-            directory: directory.clone(),
-            source,
-        };
-        std::fs::create_dir_all(&directory).map_err(list)?;
-        let mut failures = Vec::new();
-        let mut published = None;
-        for generation in generations(&directory).map_err(list)?.into_iter().rev() {
-            match Replica::open(&directory, generation) {
-                Ok(replica) => {
-                    published = Some(Arc::new(replica));
-                    break;
-                }
-                Err(e) => failures.push(e),
-            }
-        }
-        let published = ArcSwapOption::new(published);
-        let (confirmed, suspect, loading) = Default::default();
-        Ok((
-            Shelf {
-                directory,
-                published,
-                confirmed,
-                suspect,
-                loading,
-            },
-            failures,
-        ))
-    }
-
-    /// What is published now; nothing before the first sync.
-    pub fn current(&self) -> Option<Arc<Replica>> {
-        self.published.load_full()
-    }
-
-    /// The source still holds what is published, as it was written at `as_of`; an older file of the same content
-    /// takes nothing back. Kept in memory only: it is read
-    /// anew at every start, and a date on disk would be a write each time.
-    pub fn confirm(&self, as_of: Timestamp) {
-        let mut confirmed = self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *confirmed = (*confirmed).max(Some(as_of));
-    }
-
-    /// How fresh the values of a generation are.
-    pub fn as_of(&self, replica: &Replica) -> Timestamp {
-        let confirmed = *self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        confirmed.map_or(replica.facts.as_of, |c| c.max(replica.facts.as_of))
-    }
-
-    /// The right to build the next generation; waits for whoever has it.
-    pub fn turn(&self) -> MutexGuard<'_, ()> {
-        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn suspect(&self) {
-        self.suspect.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_suspect(&self) -> bool {
-        self.suspect.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    /// Makes `replica` what everybody sees from now on, and removes what is older than the one before it.
-    pub(super) fn publish(&self, replica: Replica) -> io::Result<()> {
-        let previous = self.published.swap(Some(Arc::new(replica)));
-        self.suspect.store(false, Ordering::Relaxed);
-        *self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
-        let (Some(current), Some(previous)) = (self.current(), previous) else {
-            return Ok(());
-        };
-        for generation in generations(&self.directory)? {
-            if generation != current.generation && generation != previous.generation {
-                std::fs::remove_file(generation_path(&self.directory, generation))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// One more than any file there has, readable or not.
-    pub(super) fn next_generation(&self) -> io::Result<u64> {
-        Ok(generations(&self.directory)?
-            .last()
-            .map_or(1, |newest| newest + 1))
-    }
-}
-
-pub(super) fn generation_path(directory: &Path, generation: u64) -> PathBuf {
-    directory.join(format!("{generation:06}.redb"))
-}
-
-/// Complete generations, oldest first. A file still being built has another suffix.
-fn generations(directory: &Path) -> io::Result<Vec<u64>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|n| n.strip_suffix(".redb"));
-        found.extend(number.and_then(|n| n.parse::<u64>().ok()));
-    }
-    found.sort_unstable();
-    Ok(found)
 }
 
 #[cfg(test)]

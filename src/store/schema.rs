@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Raised when a table or an encoding of the replica changes: an older file is then rebuilt, not read.
 pub(super) const REPLICA_VERSION: u32 = 2;
 /// Raised when the outbox changes: an older file is then migrated, never thrown away.
-pub(super) const OUTBOX_VERSION: u32 = 1;
+pub(super) const OUTBOX_VERSION: u32 = 2;
 
 /// Dense contact id to the contact (postcard), in reading order.
 pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
@@ -25,9 +25,12 @@ pub(super) const DOUBTFUL: u32 = u32::MAX;
 /// `facts`: the generation's own description (JSON). Written last, so that its presence means completeness.
 pub(super) const FACTS: TableDefinition<&str, &[u8]> = TableDefinition::new("facts");
 
-/// `account/call` to the card's entry (JSON).
-pub(super) const CARDS: TableDefinition<&str, &[u8]> = TableDefinition::new("cards");
-/// `version` of the outbox.
+/// `account/call` to the entry (JSON) of a card that waits or has ended lately. Small, and so is what a commit
+/// writes of it.
+pub(super) const RECENT: TableDefinition<&str, &[u8]> = TableDefinition::new("recent");
+/// An entry's turn to the entry (JSON): what was parked and what is done with, in that order.
+pub(super) const KEPT: TableDefinition<u64, &[u8]> = TableDefinition::new("kept");
+/// `version` of the outbox. The name and type of this table are the same in every version.
 pub(super) const OUTBOX_META: TableDefinition<&str, u32> = TableDefinition::new("meta");
 
 /// What a published generation says of itself.

@@ -131,7 +131,7 @@ impl Office {
             clock: ringcard::system::clock::Clock::of_the_system(),
             renewed: std::sync::Arc::default(),
             office: Arc::new(ArcSwap::new(feeds.clone())),
-            outbox: Arc::new(Outbox::new(Vec::new()).0),
+            outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
             tasks: Tasks::default(),
         };

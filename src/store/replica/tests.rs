@@ -1,5 +1,8 @@
 //! What a copy answers to each question, and what it refuses to answer.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use redb::Database;
 
 use super::*;

@@ -1,0 +1,274 @@
+//! The outbox's file: opened, migrated, written, compacted, and set aside when it is damaged.
+//!
+//! A fault of the disk leaves the file closed, to be read again. Damage is set apart from it: only what can't be
+//! read as our file is set aside, never what the disk just did not want to read or write now.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable};
+
+use super::damage::{Damage, set_aside};
+use super::drive::Drive;
+use super::entry::{Entry, Key};
+use super::migrate::migrate;
+use super::schema::{KEPT, OUTBOX_META, OUTBOX_VERSION, RECENT};
+
+mod tables;
+
+use tables::{Place, Tables};
+
+/// Pages of the outbox kept in memory: it holds little.
+const OUTBOX_CACHE_BYTES: usize = 1 << 20;
+/// A larger file is compacted when there is time. All calls that are remembered and as many parked cards as
+/// are kept take 4.5 MB, compacted (measured).
+pub(super) const OUTBOX_BYTES: u64 = 8 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    #[error("{0}")]
+    Disk(Box<redb::Error>),
+    #[error("another Ringcard has it open")]
+    Taken,
+    #[error("a newer Ringcard wrote it (version {0}; this one knows {OUTBOX_VERSION})")]
+    Newer(u32),
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+}
+
+impl FileError {
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            FileError::Disk(_) | FileError::Damaged(_) => {
+                "look at the free space (df -h) and at the SD card; it is tried again by itself"
+            }
+            FileError::Taken => "stop the other one; it is tried again by itself",
+            FileError::Newer(_) => {
+                "install that Ringcard again, or stop this one, move outbox.redb away, and start it"
+            }
+        }
+    }
+}
+
+impl<E: Into<redb::Error>> From<E> for FileError {
+    fn from(error: E) -> FileError {
+        match error.into() {
+            redb::Error::DatabaseAlreadyOpen => FileError::Taken,
+            // Not a database at all, or shorter than it says.
+            redb::Error::Io(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                FileError::Damaged(e.to_string())
+            }
+            e @ (redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
+                FileError::Disk(Box::new(e))
+            }
+            e => FileError::Damaged(e.to_string()),
+        }
+    }
+}
+
+pub(super) struct OutboxFile {
+    drive: Arc<dyn Drive>,
+    path: PathBuf,
+    database: Option<Database>,
+    was_read: bool,
+    tables: Tables,
+    damage: Option<Damage>,
+}
+
+impl OutboxFile {
+    pub(super) fn new(drive: Arc<dyn Drive>, path: &Path) -> OutboxFile {
+        OutboxFile {
+            drive,
+            path: path.into(),
+            database: None,
+            was_read: false,
+            tables: Tables::default(),
+            damage: None,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Whether it was ever read since the start, so that what else it holds is known.
+    pub(super) fn was_read(&self) -> bool {
+        self.was_read
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.tables.keys()
+    }
+
+    pub(super) fn take_damage(&mut self) -> Option<Damage> {
+        self.damage.take()
+    }
+
+    /// Opens or makes the file and hands out its entries. One that is damaged is set aside, never deleted, and
+    /// a new one begun.
+    pub(super) fn open(&mut self, found: &mut dyn FnMut(Entry)) -> Result<(), FileError> {
+        let opened = match self.read_all() {
+            Err(FileError::Damaged(what)) => {
+                let aside = set_aside(&*self.drive, &self.path).map_err(redb::Error::Io)?;
+                self.damage = Some(Damage::new(self.drive.clone(), aside, what));
+                self.read_all()?
+            }
+            other => other?,
+        };
+        self.was_read = true;
+        // Only now: of a file that turned out damaged nothing is taken.
+        for (entry, place) in opened {
+            self.tables.hold(&entry, place);
+            found(entry);
+        }
+        Ok(())
+    }
+
+    /// An error of the disk while closing is of no use: what was acknowledged is synced.
+    pub(super) fn close(&mut self) {
+        let database = self.database.take();
+        let _ = guarded(|| Ok(database.map(Database::close)));
+        self.tables = Tables::default();
+    }
+
+    fn read_all(&mut self) -> Result<Vec<(Entry, Place)>, FileError> {
+        self.close();
+        let (database, entries) = guarded(|| {
+            self.make()?;
+            self.turn_newer_away()?;
+            let database = self.drive.create(&self.path, &builder())?;
+            let read = database.begin_read()?;
+            let version = match read.list_tables()?.next() {
+                None => None,
+                Some(_) => read.open_table(OUTBOX_META)?.get("version")?,
+            };
+            let version = version.map(|v| v.value());
+            drop(read);
+            match version {
+                None => begin(&database)?,
+                Some(OUTBOX_VERSION) => {}
+                Some(newer) if newer > OUTBOX_VERSION => return Err(FileError::Newer(newer)),
+                Some(older) => migrate(&database, older)?,
+            }
+            let entries = entries(&database)?;
+            Ok((database, entries))
+        })?;
+        self.database = Some(database);
+        Ok(entries)
+    }
+
+    /// Makes a missing file beside its place: a power cut leaves a whole one or none, and none is no damage.
+    fn make(&self) -> Result<(), FileError> {
+        match self.drive.length(&self.path) {
+            Ok(_) => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e.into()),
+        }
+        let beside = self.path.with_extension("new");
+        let _ = self.drive.remove(&beside);
+        let database = self.drive.create(&beside, &builder())?;
+        begin(&database)?;
+        database.close()?;
+        self.drive.rename(&beside, &self.path)?;
+        let directory = self.path.parent();
+        directory.map_or(Ok(()), |d| self.drive.sync_directory(d))?;
+        Ok(())
+    }
+
+    /// A newer file is looked at without touching it. One that was not closed well can't be; it is opened.
+    fn turn_newer_away(&self) -> Result<(), FileError> {
+        let version = || -> Result<Option<u32>, redb::Error> {
+            let database = self.drive.open_read_only(&self.path, &builder())?;
+            let meta = database.begin_read()?.open_table(OUTBOX_META)?;
+            Ok(meta.get("version")?.map(|v| v.value()))
+        };
+        match version() {
+            Ok(Some(newer)) if newer > OUTBOX_VERSION => Err(FileError::Newer(newer)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the entries as they are now; `None` is forgotten. All of them or, with an error, perhaps none:
+    /// the file must then be opened again.
+    pub(super) fn commit(&mut self, changes: &[(Key, Option<Entry>)]) -> Result<(), FileError> {
+        let Some(database) = &self.database else {
+            return Err(redb::Error::DatabaseClosed.into());
+        };
+        let next = self.tables.next(changes);
+        if !next.is_empty() {
+            guarded(|| {
+                let mut transaction = database.begin_write()?;
+                transaction.set_durability(Durability::Immediate)?;
+                next.write(&transaction)?;
+                transaction.commit()?;
+                Ok(())
+            })?;
+        }
+        self.tables.have_become(next);
+        Ok(())
+    }
+
+    pub(super) fn is_over_budget(&self) -> bool {
+        let length = self.drive.length(&self.path);
+        self.is_open() && length.is_ok_and(|length| length > OUTBOX_BYTES)
+    }
+
+    /// Gives back what nothing is stored in. Cut off at any point, it has changed nothing that is stored.
+    pub(super) fn compact(&mut self) -> Result<(), FileError> {
+        let Some(database) = &mut self.database else {
+            return Ok(());
+        };
+        guarded(|| Ok(database.compact().map(drop)?))
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(OUTBOX_CACHE_BYTES);
+    // Else redb trusts a file that was closed well, and a card might show what a bad page says.
+    builder.set_check_integrity_on_open(true);
+    builder
+}
+
+fn begin(database: &Database) -> Result<(), FileError> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(RECENT)?;
+    transaction.open_table(KEPT)?;
+    let mut meta = transaction.open_table(OUTBOX_META)?;
+    meta.insert("version", OUTBOX_VERSION)?;
+    drop(meta);
+    transaction.commit()?;
+    Ok(())
+}
+
+fn entries(database: &Database) -> Result<Vec<(Entry, Place)>, FileError> {
+    let read = database.begin_read()?;
+    let mut entries = Vec::new();
+    // An entry that can't be understood is left where it is; the others count.
+    for kept in read.open_table(KEPT)?.iter()? {
+        let (turn, json) = kept?;
+        let entry = serde_json::from_slice(json.value()).ok();
+        entries.extend(entry.map(|entry| (entry, Place::Kept(turn.value()))));
+    }
+    for recent in read.open_table(RECENT)?.iter()? {
+        let entry = serde_json::from_slice(recent?.1.value()).ok();
+        entries.extend(entry.map(|entry| (entry, Place::Recent)));
+    }
+    Ok(entries)
+}
+
+/// redb may panic on a file that was altered.
+fn guarded<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(FileError::Damaged("working on it failed".into())))
+}
+
+#[cfg(test)]
+mod tests;

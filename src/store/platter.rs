@@ -1,0 +1,412 @@
+//! A disk for tests: it can lose its power at any operation, be full, fail, stall, lie, and counts what it is
+//! asked to write.
+//!
+//! It keeps a log of all operations. What a power cut after any of them may leave is made from the log: all that
+//! was synced, and of the rest none, all, or some sectors and some names, in no order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
+
+use super::drive::Drive;
+
+/// What a disk writes in one piece.
+const SECTOR: usize = 512;
+/// What a file system gives to a file at a time.
+const BLOCK: u64 = 4096;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Survival {
+    None,
+    All,
+    /// About half of the sectors, and of the names.
+    Some(u64),
+}
+
+pub(super) const SURVIVALS: [Survival; 5] = [
+    Survival::None,
+    Survival::All,
+    Survival::Some(1),
+    Survival::Some(2),
+    Survival::Some(3),
+];
+
+/// What is wrong with a disk, or with whoever uses it: what a test must find.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Fault {
+    #[default]
+    None,
+    /// It says that it has synced, and has not.
+    Lies,
+    /// A file gets its last name when it is begun, not when it is whole.
+    NamesFirst,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Write(u64, usize, Vec<u8>),
+    Length(u64, usize),
+    Sync(u64),
+    Name(Naming),
+    SyncNames,
+}
+
+#[derive(Clone, Debug)]
+enum Naming {
+    Link(PathBuf, u64),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
+}
+
+impl Naming {
+    fn apply(&self, names: &mut BTreeMap<PathBuf, u64>) {
+        match self {
+            Naming::Link(path, file) => drop(names.insert(path.clone(), *file)),
+            Naming::Rename(from, to) => {
+                if let Some(file) = names.remove(from) {
+                    names.insert(to.clone(), file);
+                }
+            }
+            Naming::Remove(path) => drop(names.remove(path)),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<u64, Vec<u8>>,
+    names: BTreeMap<PathBuf, u64>,
+    log: Vec<Op>,
+    fault: Fault,
+    written: Written,
+    /// Blocks that may be used, and those that are.
+    room: Option<usize>,
+    used: BTreeSet<(u64, u64)>,
+    /// Every operation fails so.
+    error: Option<nix::errno::Errno>,
+    stalled: bool,
+}
+
+/// What was asked of the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    pub(super) syncs: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Platter {
+    state: Arc<Mutex<State>>,
+    goes_on: Arc<Condvar>,
+}
+
+impl Platter {
+    pub(super) fn with(fault: Fault) -> Platter {
+        let platter = Platter::default();
+        platter.lock().fault = fault;
+        platter
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// An operation that changes something.
+    fn operate(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        match state.error {
+            Some(errno) => Err(errno.into()),
+            None => Ok(state),
+        }
+    }
+
+    pub(super) fn put(&self, path: &Path, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        let file = state.files.len() as u64;
+        state.files.insert(file, bytes);
+        state.names.insert(path.into(), file);
+    }
+
+    pub(super) fn bytes(&self, path: &Path) -> Vec<u8> {
+        let state = self.lock();
+        state.files[&state.names[path]].clone()
+    }
+
+    pub(super) fn written(&self) -> Written {
+        self.lock().written
+    }
+
+    pub(super) fn fail(&self, error: Option<nix::errno::Errno>) {
+        self.lock().error = error;
+    }
+
+    /// Leaves room for so many more blocks.
+    pub(super) fn leave_room(&self, blocks: Option<usize>) {
+        let mut state = self.lock();
+        state.room = blocks.map(|blocks| state.used.len() + blocks);
+    }
+
+    pub(super) fn stall(&self, stalled: bool) {
+        self.lock().stalled = stalled;
+        self.goes_on.notify_all();
+    }
+
+    pub(super) fn operations(&self) -> usize {
+        self.lock().log.len()
+    }
+
+    /// Begins the log here, with all that is there as synced.
+    pub(super) fn begin(&self) -> Cuts {
+        let mut state = self.lock();
+        state.log.clear();
+        let files = state.files.iter();
+        Cuts {
+            files: files
+                .map(|(id, bytes)| (*id, (bytes.clone(), Vec::new())))
+                .collect(),
+            names: (state.names.clone(), Vec::new()),
+        }
+    }
+
+    /// What was done since `begin`, one operation after the other.
+    fn log(&self) -> Vec<Op> {
+        self.lock().log.clone()
+    }
+}
+
+/// A disk as of some operation: what is safe, and what is not yet.
+pub(super) struct Cuts {
+    files: BTreeMap<u64, (Vec<u8>, Vec<Op>)>,
+    names: (BTreeMap<PathBuf, u64>, Vec<Naming>),
+}
+
+impl Cuts {
+    /// Calls `check` with what each cut may leave of the work that `platter` did: the number of operations that
+    /// were begun, what survived, and the disk.
+    pub(super) fn each(
+        mut self,
+        platter: &Platter,
+        mut check: impl FnMut(usize, Survival, Platter),
+    ) {
+        for (done, op) in platter.log().into_iter().enumerate() {
+            let empty = matches!(op, Op::Sync(_) | Op::SyncNames);
+            self.apply(op);
+            // What a sync leaves, only the next operation can put at risk.
+            let survivals = if empty {
+                &SURVIVALS[..1]
+            } else {
+                &SURVIVALS[..]
+            };
+            for survival in survivals {
+                check(done + 1, *survival, self.after(*survival));
+            }
+        }
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Write(file, ..) | Op::Length(file, _) => {
+                self.files.entry(file).or_default().1.push(op);
+            }
+            Op::Sync(file) => {
+                let (stable, unsynced) = self.files.entry(file).or_default();
+                for op in unsynced.drain(..) {
+                    write(stable, &op, &mut || true);
+                }
+            }
+            Op::Name(naming) => self.names.1.push(naming),
+            Op::SyncNames => {
+                for naming in self.names.1.drain(..) {
+                    naming.apply(&mut self.names.0);
+                }
+            }
+        }
+    }
+
+    fn after(&self, survival: Survival) -> Platter {
+        let mut dice = fastrand::Rng::with_seed(match survival {
+            Survival::Some(seed) => seed,
+            _ => 0,
+        });
+        let mut survives = || match survival {
+            Survival::None => false,
+            Survival::All => true,
+            Survival::Some(_) => dice.bool(),
+        };
+        let platter = Platter::default();
+        {
+            let mut state = platter.lock();
+            state.names = self.names.0.clone();
+            for naming in &self.names.1 {
+                if survives() {
+                    naming.apply(&mut state.names);
+                }
+            }
+            for (id, (stable, unsynced)) in &self.files {
+                let mut bytes = stable.clone();
+                for op in unsynced {
+                    write(&mut bytes, op, &mut survives);
+                }
+                state.files.insert(*id, bytes);
+            }
+        }
+        platter
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, op: &Op, survives: &mut dyn FnMut() -> bool) {
+    match op {
+        Op::Length(_, length) if survives() => bytes.resize(*length, 0),
+        Op::Write(_, start, data) => {
+            for (i, sector) in data.chunks(SECTOR).enumerate() {
+                let at = start + i * SECTOR;
+                if survives() && at + sector.len() <= bytes.len() {
+                    bytes[at..at + sector.len()].copy_from_slice(sector);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// One file of it, as redb uses it.
+#[derive(Debug)]
+struct Open(Platter, u64);
+
+impl StorageBackend for Open {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().files[&self.1].len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let (state, start) = (self.0.operate()?, offset as usize);
+        let bytes = state.files[&self.1].get(start..start + out.len());
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        let mut state = self.0.operate()?;
+        let (file, length) = (self.1, length as usize);
+        state.files.get_mut(&file).unwrap().resize(length, 0);
+        let end = (length as u64).div_ceil(BLOCK);
+        state.used.retain(|(f, block)| *f != file || *block < end);
+        state.log.push(Op::Length(file, length));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let state = self.0.operate()?;
+        let mut state = self.0.goes_on.wait_while(state, |s| s.stalled).unwrap();
+        state.written.syncs += 1;
+        if state.fault != Fault::Lies {
+            state.log.push(Op::Sync(self.1));
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut state = self.0.operate()?;
+        let (file, start) = (self.1, offset as usize);
+        let end = offset + data.len() as u64;
+        let blocks = (offset / BLOCK..end.div_ceil(BLOCK)).map(|block| (file, block));
+        let new: Vec<_> = blocks.filter(|b| !state.used.contains(b)).collect();
+        if state
+            .room
+            .is_some_and(|room| state.used.len() + new.len() > room)
+        {
+            return Err(nix::errno::Errno::ENOSPC.into());
+        }
+        state.used.extend(new);
+        state.written.bytes += data.len() as u64;
+        let bytes = state.files.get_mut(&file).unwrap();
+        bytes[start..start + data.len()].copy_from_slice(data);
+        state.log.push(Op::Write(file, start, data.to_vec()));
+        Ok(())
+    }
+}
+
+impl Drive for Platter {
+    fn create(&self, path: &Path, builder: &Builder) -> Result<Database, DatabaseError> {
+        let mut state = self.operate()?;
+        let file = match state.names.get(path) {
+            Some(file) => *file,
+            None => {
+                let file = state.files.len() as u64;
+                state.files.insert(file, Vec::new());
+                let early = state.fault == Fault::NamesFirst;
+                let last = early.then(|| path.with_extension("redb"));
+                for path in [Some(path.to_owned()), last].into_iter().flatten() {
+                    state.names.insert(path.clone(), file);
+                    state.log.push(Op::Name(Naming::Link(path, file)));
+                }
+                file
+            }
+        };
+        drop(state);
+        builder.create_with_backend(Open(self.clone(), file))
+    }
+
+    fn open_read_only(
+        &self,
+        path: &Path,
+        builder: &Builder,
+    ) -> Result<ReadOnlyDatabase, DatabaseError> {
+        let state = self.operate()?;
+        let file = *state
+            .names
+            .get(path)
+            .ok_or(io::ErrorKind::NotFound)
+            .map_err(io::Error::from)?;
+        drop(state);
+        builder.open_read_only_with_backend(Open(self.clone(), file))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        Ok(Box::new(io::Cursor::new(self.bytes(path))))
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        let state = self.operate()?;
+        let file = state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(state.files[file].len() as u64)
+    }
+
+    fn create_directory(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let state = self.operate()?;
+        let inside = state.names.keys().filter(|p| p.parent() == Some(directory));
+        let names = inside.filter_map(|p| p.file_name()?.to_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.operate()?;
+        let naming = Naming::Rename(from.into(), to.into());
+        if !state.names.contains_key(from) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        naming.apply(&mut state.names);
+        state.log.push(Op::Name(naming));
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.operate()?;
+        let file = state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        state.used.retain(|(f, _)| *f != file);
+        state.log.push(Op::Name(Naming::Remove(path.into())));
+        Ok(())
+    }
+
+    fn sync_directory(&self, _: &Path) -> io::Result<()> {
+        self.operate()?.log.push(Op::SyncNames);
+        Ok(())
+    }
+}
