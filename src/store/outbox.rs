@@ -396,6 +396,7 @@ mod tests {
             boot: 1,
             since_boot: Duration::from_secs(5),
             wall: Timestamp::UNIX_EPOCH,
+            belief: Default::default(),
         }
     }
 

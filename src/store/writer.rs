@@ -361,6 +361,7 @@ mod tests {
             boot: 1,
             since_boot: Duration::from_secs(5),
             wall,
+            belief: Default::default(),
         };
         let deadline = Deadline::new(now, None, Duration::from_secs(90));
         Entry::new(

@@ -28,6 +28,7 @@ async fn deliver(script: Vec<Result<(), SendError>>, halt_after: Option<(u64, Ha
         boot: 1,
         since_boot: start.elapsed(),
         wall: Timestamp::UNIX_EPOCH,
+        belief: Default::default(),
     };
     let deadline = Deadline::new(now(), None, Duration::from_secs(90));
     let call = CallId::try_from("a".to_owned()).unwrap();

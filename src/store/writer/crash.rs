@@ -132,6 +132,7 @@ fn entry(call: usize, phase: Phase) -> Entry {
         boot: 1,
         since_boot: Duration::ZERO,
         wall: jiff::Timestamp::UNIX_EPOCH,
+        belief: Default::default(),
     };
     let deadline = Deadline::new(now, None, Duration::from_secs(90));
     let call = CallId::parse(&format!("call-{call}")).unwrap();
