@@ -4,12 +4,15 @@
 //! long as the daemon are in one named set, and an early end of any ends the daemon: restarting is
 //! systemd's work, and it begins with everything sound.
 
+mod alive;
 mod commands;
 mod explain;
 mod feeds;
 mod housekeeping;
 mod owners;
+mod silence;
 mod start;
+mod timekeeper;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +47,7 @@ pub struct Daemon {
     identity: Option<Arc<Identity>>,
     feeds: Arc<feeds::Feeds>,
     owners: owners::Keepers,
+    silences: silence::Keepers,
     essential: JoinSet<&'static str>,
     writer_ended: Option<oneshot::Receiver<()>>,
     addresses: Vec<SocketAddr>,
@@ -190,6 +194,7 @@ impl Daemon {
                 housekeeping::use_lines(&self.flow);
                 self.feeds.begin(&self.flow, schedules);
                 self.owners.begin(&self.flow);
+                self.silences.begin(&self.flow);
                 self.flow.board.clear(AlarmId::ConfigKept, "configuration");
                 info!("the new configuration is in use");
             }

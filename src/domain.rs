@@ -22,5 +22,6 @@ pub mod merge;
 pub mod money;
 pub mod phone;
 pub mod schedule;
+pub mod silence;
 pub mod template;
 pub mod words;

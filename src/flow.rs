@@ -9,6 +9,7 @@
 pub mod answer;
 mod candidates;
 pub mod deliver;
+pub mod drill;
 pub mod feed;
 mod guard;
 pub mod lookup;

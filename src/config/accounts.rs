@@ -1,12 +1,14 @@
-//! `[[account]]`: node, token, webhook secrets, region.
+//! `[[account]]`: node, token, webhook secrets, region, and how long it may be silent.
 
 use std::sync::Arc;
 
 use super::dialling;
 use super::reader::Section;
 use super::secret::{self, Secret};
+use super::silence;
 use crate::domain::dialling::Dialling;
 use crate::domain::phone::Region;
+use crate::domain::silence::Patience;
 
 /// Shortest webhook secret: 16 random letters and digits are 95 bits.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
@@ -22,6 +24,8 @@ pub struct AccountConfig {
     pub dialling: Dialling,
     pub token: Secret,
     pub webhook_secrets: Vec<Secret>,
+    /// None: nobody is told when its webhook is silent.
+    pub silence: Option<Patience>,
 }
 
 pub(super) fn read(root: &Section<'_>) -> Vec<AccountConfig> {
@@ -64,6 +68,7 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
     let (region, dialling) = dialling::account(section);
     let token = token(section);
     let webhook_secrets = webhook_secrets(section);
+    let silence = silence::read(section);
     Some(AccountConfig {
         name: name?.into(),
         node: node?,
@@ -71,6 +76,7 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
         dialling,
         token: token?,
         webhook_secrets: webhook_secrets?,
+        silence: silence?,
     })
 }
 

@@ -118,6 +118,7 @@ impl Daemon {
             identity,
             feeds,
             owners: Keepers::default(),
+            silences: super::silence::Keepers::default(),
             essential,
             writer_ended: Some(writer_ended),
             addresses,
@@ -139,6 +140,7 @@ impl Daemon {
         resume(&self.flow);
         self.feeds.begin(&self.flow, schedules);
         self.owners.begin(&self.flow);
+        self.silences.begin(&self.flow);
         let (flow, identity) = (self.flow.clone(), self.identity.clone());
         self.essential.spawn(async move {
             housekeeping::run(flow, identity).await;
@@ -230,6 +232,9 @@ pub(super) fn announce(board: &Board, office: &Office) {
     board.set_parts(accounts, sources.map(|f| (f.source.name(), f.records())));
     for (name, account) in &office.accounts {
         board.account(name, |a| a.users = account.users_status());
+        if account.owners.is_none() {
+            board.clear(AlarmId::UsersNotRead, &format!("users {name}"));
+        }
     }
     for feed in &office.feeds {
         if let Some(replica) = feed.shelf.current() {
@@ -264,6 +269,5 @@ impl DiskReport for Disk {
 
     fn disk_recovered(&mut self) {
         self.0.clear(AlarmId::DiskRefused, "disk");
-        info!("the outbox is written again");
     }
 }

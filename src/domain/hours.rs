@@ -62,6 +62,12 @@ impl Hours {
         passed
     }
 
+    /// As the clocks on the office's wall show it.
+    pub fn told(&self, time: Timestamp) -> String {
+        let time = self.zone.to_datetime(time);
+        time.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
     fn shifts(&self, date: Date) -> impl Iterator<Item = (Timestamp, Timestamp)> + '_ {
         let day = usize::from(date.weekday().to_monday_zero_offset().unsigned_abs());
         let at = move |minute: u16| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
@@ -202,7 +202,17 @@ async fn respond(shared: &Shared, parts: &Parts, body: &Bytes) -> Option<Respons
     if !shared.latency.is_zero() {
         sleep(shared.latency).await;
     }
-    Some(response(parts, answer, retry_after))
+    let mut response = response(parts, answer, retry_after);
+    // By the clock that calls and quota are reckoned with, which tests can move.
+    let date = shared.read(|book| http_date(book.now()));
+    response.headers_mut().extend(date.map(|date| (DATE, date)));
+    Some(response)
+}
+
+fn http_date(unix: Duration) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_second(i64::try_from(unix.as_secs()).ok()?).ok()?;
+    let text = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    HeaderValue::try_from(text).ok()
 }
 
 /// Answers and records, in one step that nobody sees half of.
