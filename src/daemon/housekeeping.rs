@@ -95,17 +95,18 @@ pub(super) fn use_lines(flow: &Flow) {
         .map(|a| (a.config.node.as_str(), a))
         .collect();
     for account in nodes.into_values() {
-        let (account, board) = (account.clone(), flow.board.clone());
-        let clock = flow.clock.clone();
-        flow.tasks.spawn(async move {
-            let subject = account.node_subject();
+        let (account, flow) = (account.clone(), flow.clone());
+        flow.tasks.clone().spawn(async move {
+            let (board, subject) = (&flow.board, account.node_subject());
             match account.client.hello().await {
                 Ok(date) => {
                     board.clear(AlarmId::NodeUnreachable, &subject);
-                    date.into_iter().for_each(|date| clock.hear(date));
+                    date.into_iter().for_each(|date| flow.clock.hear(date));
+                    // What was heard may end an alarm, or begin one.
+                    timekeeper::look(&flow);
                 }
                 Err(e) => {
-                    clock.doubt(e.why() == Why::Clock);
+                    flow.clock.doubt(e.why() == Why::Clock);
                     let reason = chain::of(&e);
                     let advice = "look at the line and its DNS; cards wait up to their deadline";
                     if board.raise(

@@ -3,6 +3,7 @@
 //! Somebody else's time, as Hipcall's answers carry it, is kept beside the clock since boot. So a jump of the
 //! wall clock shows at once, and what time it is can be told even on a box whose wall clock is wrong.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -17,8 +18,8 @@ use crate::domain::deadline::{Belief, Moment};
 /// How long a time that was heard is compared with the wall clock: without a newer one, the line is gone, and a
 /// time server of the office's own may know better.
 const HEARD_FOR: Duration = Duration::from_secs(15 * 60);
-/// systemd-timesyncd makes this file once it has synchronised the clock.
-const TIMESYNC: &str = "/run/systemd/timesync/synchronized";
+/// systemd-timesyncd's own directory while it runs, with the file `synchronized` once it has set the clock.
+const TIMESYNC: &str = "/run/systemd/timesync";
 
 /// Where the time comes from: the box's clocks, or in tests whatever they say.
 #[derive(Clone)]
@@ -155,15 +156,22 @@ fn boot() -> u64 {
 }
 
 /// What the kernel says, which knows of every kind of time server. A sandbox may forbid the question, since the
-/// same call sets the clock; then the file of the usual one is a sign, and its absence none.
+/// same call sets the clock; then the usual one's own files say it.
 fn synchronised() -> Synchronised {
     /// The kernel's TIME_ERROR.
     const ERROR: i32 = 5;
     match adjtimex(&mut Timex::new()) {
         Ok(ERROR) => Synchronised::No,
         Ok(_) => Synchronised::Yes,
-        Err(_) if std::path::Path::new(TIMESYNC).exists() => Synchronised::Yes,
-        Err(_) => Synchronised::Unknown,
+        Err(_) => by_timesyncd(Path::new(TIMESYNC)),
+    }
+}
+
+fn by_timesyncd(directory: &Path) -> Synchronised {
+    match (directory.join("synchronized").exists(), directory.exists()) {
+        (true, _) => Synchronised::Yes,
+        (false, true) => Synchronised::No,
+        (false, false) => Synchronised::Unknown,
     }
 }
 
@@ -240,6 +248,16 @@ mod tests {
             clock.hear(Timestamp::from_second(BUILT - YEARS).unwrap());
             assert_eq!(clock.now().belief, Belief::Doubtful);
         }
+    }
+
+    #[test]
+    fn the_time_server_of_systemd_leaves_a_sign() {
+        let directory = tempfile::tempdir().unwrap();
+        let of = by_timesyncd;
+        assert_eq!(of(&directory.path().join("none")), Synchronised::Unknown);
+        assert_eq!(of(directory.path()), Synchronised::No);
+        std::fs::write(directory.path().join("synchronized"), "").unwrap();
+        assert_eq!(of(directory.path()), Synchronised::Yes);
     }
 
     #[test]
