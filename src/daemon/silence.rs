@@ -45,7 +45,11 @@ impl Keepers {
         let mut retire = self.retire.lock().unwrap_or_else(PoisonError::into_inner);
         retire.cancel();
         *retire = CancellationToken::new();
-        for account in flow.office.load().accounts.values() {
+        let office = flow.office.load_full();
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.retain(|name, _| office.accounts.contains_key(name));
+        drop(heard);
+        for account in office.accounts.values() {
             let subject = format!("account {}", account.config.name);
             // Told anew at once if it is still so, and if the configuration still wants it told.
             flow.board.clear(AlarmId::WebhookSilent, &subject);

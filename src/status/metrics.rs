@@ -496,7 +496,7 @@ mod tests {
         let documented = docs
             .match_indices("`ringcard_")
             .map(|(at, _)| &docs[at + 1..]);
-        for name in documented.filter_map(|rest| rest.split(['`', '{']).next()) {
+        for name in documented.filter_map(|rest| rest.split(['`', '{', ' ']).next()) {
             assert!(page.contains(&format!("# TYPE {name} ")), "{name}");
         }
     }

@@ -13,7 +13,6 @@ use ringcard::system::clock::Clock;
 
 use crate::office::{CUSTOMER, Office};
 
-
 /// An office that is open day and night, and whose hours pass when a test says so.
 struct Quiet {
     office: Office,
