@@ -98,7 +98,7 @@ fn flow(office: &Arc<Flows>) -> Flow {
         clock: ringcard::system::clock::Clock::of_the_system(),
         renewed: std::sync::Arc::default(),
         office: Arc::new(ArcSwap::new(office.clone())),
-        outbox: Arc::new(Outbox::new(Vec::new()).0),
+        outbox: Arc::new(Outbox::in_memory()),
         board: Arc::default(),
         tasks: Tasks::default(),
     }

@@ -5,6 +5,7 @@
 mod arguments;
 mod check;
 mod matched;
+mod metrics;
 mod outbox;
 mod pages;
 mod run;
@@ -100,6 +101,7 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Card(whom) => who::card(config, whom).await,
         Command::Sync(what) => sync::sync(config, what).await,
         Command::Status { json } => status::status(config, json).await,
+        Command::Metrics => metrics::metrics(config).await,
         Command::Outbox(what) => outbox::outbox(config, what).await,
         Command::Demo(options) => crate::demo::show::demo(options.into())
             .await

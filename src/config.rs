@@ -13,6 +13,7 @@ mod matching;
 mod problem;
 mod reader;
 mod secret;
+mod silence;
 mod sources;
 
 use std::fs;

@@ -5,12 +5,15 @@
 //! systemd's work, and it begins with everything sound.
 
 mod accounts;
+mod alive;
 mod commands;
 mod explain;
 mod feeds;
 mod housekeeping;
 mod owners;
+mod silence;
 mod start;
+mod timekeeper;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,6 +49,7 @@ pub struct Daemon {
     feeds: Arc<feeds::Feeds>,
     owners: owners::Keepers,
     accounts: accounts::Keepers,
+    silences: silence::Keepers,
     essential: JoinSet<&'static str>,
     writer_ended: Option<oneshot::Receiver<()>>,
     addresses: Vec<SocketAddr>,
@@ -203,6 +207,7 @@ impl Daemon {
                 self.feeds.begin(&self.flow, schedules);
                 self.owners.begin(&self.flow);
                 self.accounts.begin(&self.flow);
+                self.silences.begin(&self.flow);
                 self.flow.board.clear(AlarmId::ConfigKept, "configuration");
                 info!("the new configuration is in use");
             }

@@ -12,6 +12,7 @@ pub mod answer;
 mod candidates;
 mod comment;
 pub mod deliver;
+pub mod drill;
 pub mod feed;
 mod guard;
 pub mod lookup;

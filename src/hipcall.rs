@@ -1,12 +1,15 @@
 //! How a card leaves us: the Hipcall API over one warm connection for each node.
 
+mod calls;
 mod client;
 mod error;
+mod hello;
 mod names;
 mod quota;
 mod turns;
 mod users;
 
+pub use calls::{CallList, CallsError};
 pub use client::{Client, Connector, REQUEST_TIME, Trust, TrustError};
 pub use error::{SendError, TOKEN_ADVICE, Verdict};
 pub use turns::Turn;

@@ -3,6 +3,7 @@
 //! Holds no number, name or token: it may be pasted into a mail to whoever helps.
 
 mod alarm;
+pub mod metrics;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tracing::info;
 
 pub use alarm::{Alarm, AlarmId, Alarms};
 
@@ -31,7 +34,17 @@ pub struct Status {
     pub accounts: BTreeMap<String, AccountStatus>,
     pub sources: BTreeMap<String, SourceStatus>,
     pub outbox: Counts,
+    #[serde(default)]
+    pub clock: ClockStatus,
     pub alarms: Alarms,
+}
+
+/// How the box's wall clock does; what is not known is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStatus {
+    pub synchronised: Option<bool>,
+    /// How far it is ahead of Hipcall's.
+    pub ahead_seconds: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -98,6 +111,8 @@ pub enum Records {
 pub struct Board {
     started: std::time::Instant,
     status: Mutex<Status>,
+    /// How many events each account has had, for whoever waits for the next one.
+    ears: Mutex<BTreeMap<String, watch::Sender<u64>>>,
 }
 
 impl Default for Board {
@@ -110,6 +125,7 @@ impl Default for Board {
         Board {
             started: std::time::Instant::now(),
             status: Mutex::new(status),
+            ears: Mutex::default(),
         }
     }
 }
@@ -146,8 +162,6 @@ impl Board {
         sources: impl Iterator<Item = (&'a str, Records)>,
     ) {
         let mut status = self.lock();
-        // What is gone has no alarms; what is left raises its own again.
-        status.alarms.forget_parts();
         let mut old = std::mem::take(&mut status.accounts);
         status.accounts = accounts
             .map(|(name, node)| {
@@ -168,6 +182,31 @@ impl Board {
                 (name.to_owned(), SourceStatus { records, ..kept })
             })
             .collect();
+        let Status {
+            alarms,
+            accounts,
+            sources,
+            ..
+        } = &mut *status;
+        alarms.keep_parts(|kind, name| match kind {
+            "source" => sources.contains_key(name),
+            "node" => accounts.values().any(|a| a.node == name),
+            _ => accounts.contains_key(name),
+        });
+    }
+
+    pub fn has(&self, id: AlarmId, subject: &str) -> bool {
+        self.lock().alarms.has(id, subject)
+    }
+
+    pub fn clock(&self, clock: ClockStatus) {
+        self.lock().clock = clock;
+    }
+
+    /// Changes with each event of the account.
+    pub fn listen(&self, account: &str) -> watch::Receiver<u64> {
+        let mut ears = self.ears.lock().unwrap_or_else(PoisonError::into_inner);
+        ears.entry(account.to_owned()).or_default().subscribe()
     }
 
     pub fn reloaded(&self) {
@@ -175,6 +214,11 @@ impl Board {
     }
 
     pub fn event(&self, account: &str, name: &str) {
+        let ears = self.ears.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ear) = ears.get(account) {
+            ear.send_modify(|events| *events += 1);
+        }
+        drop(ears);
         let mut status = self.lock();
         if let Some(account) = status.accounts.get_mut(account) {
             account.last_event = Some(Timestamp::now());
@@ -222,9 +266,13 @@ impl Board {
         self.lock().alarms.raise(id, subject, what, advice)
     }
 
-    /// True if the alarm was there.
+    /// True if the alarm was there; the log says that it is over.
     pub fn clear(&self, id: AlarmId, subject: &str) -> bool {
-        self.lock().alarms.clear(id, subject)
+        let cleared = self.lock().alarms.clear(id, subject);
+        if let Some(alarm) = &cleared {
+            info!(alarm = id.as_str(), subject, "over: {}", alarm.what);
+        }
+        cleared.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
@@ -272,5 +320,53 @@ mod tests {
         assert_eq!((account.node.as_str(), account.delivered), ("https://b", 1));
         assert_eq!(account.last_card_ms, Some(3.0));
         assert!(status.sources.is_empty() && status.accounts.contains_key("new"));
+    }
+
+    #[test]
+    fn an_alarm_outlasts_a_reload_as_long_as_its_part_is_there() {
+        let board = board();
+        let subjects = [
+            "disk",
+            "account istanbul",
+            "account izmir",
+            "users istanbul",
+            "node https://a",
+            "node https://b",
+            "source crm",
+            "source erp",
+        ];
+        for subject in subjects {
+            assert!(board.raise(AlarmId::CardParked, subject, "x", "y"));
+        }
+        let left = |board: &Board| -> Vec<String> {
+            let alarms = board.show(Counts::default()).alarms;
+            alarms.iter().map(|a| a.subject.clone()).collect()
+        };
+        board.set_parts(
+            [("istanbul", "https://b")].into_iter(),
+            [("erp", Records::Balances)].into_iter(),
+        );
+        let expected = [
+            "disk",
+            "account istanbul",
+            "users istanbul",
+            "node https://b",
+            "source erp",
+        ];
+        assert_eq!(left(&board), expected);
+        board.set_parts([].into_iter(), [].into_iter());
+        assert_eq!(left(&board), ["disk"]);
+    }
+
+    #[test]
+    fn whoever_listens_hears_each_event_of_the_account_alone() {
+        let board = board();
+        let mut ear = board.listen("istanbul");
+        board.event("izmir", "call_init");
+        assert!(!ear.has_changed().unwrap());
+        board.event("istanbul", "contact_create");
+        assert!(ear.has_changed().unwrap());
+        assert_eq!(*ear.borrow_and_update(), 1);
+        assert_eq!(*board.listen("istanbul").borrow(), 1);
     }
 }

@@ -8,6 +8,7 @@ mod auth;
 mod connections;
 mod listener;
 mod payload;
+mod rehearsal;
 mod service;
 mod tls;
 
@@ -15,5 +16,6 @@ pub use auth::Gate;
 pub use connections::CONNECTIONS;
 pub use listener::{Bound, Listen, Listener};
 pub use payload::Unreadable;
+pub use rehearsal::rehearse;
 pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};
 pub use tls::{CertificateError, Identity, IdentityFiles};

@@ -47,6 +47,10 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write the status for Prometheus, in its text format.
+    ///
+    /// If the daemon does not answer, it writes `ringcard_up 0` and ends with 1.
+    Metrics,
     /// See and mend what waits to be sent.
     #[command(subcommand)]
     Outbox(Outbox),

@@ -1,12 +1,15 @@
 //! `ringcard status`: at a glance, how everything does.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::Failure;
 use super::terminal::{ago, say, say_json, span, table};
 use crate::config::Config;
-use crate::status::{AccountStatus, Records, SourceStatus, Status};
+use crate::domain::call::Skip;
+use crate::domain::fate::Why;
+use crate::status::{AccountStatus, ClockStatus, Records, SourceStatus, Status};
 use crate::system::control::{Request, ask};
 
 pub(super) async fn status(path: &Path, json: bool) -> Result<ExitCode, Failure> {
@@ -37,9 +40,10 @@ fn show(status: &Status) -> String {
     parts.push(String::new());
     let outbox = status.outbox;
     parts.push(format!(
-        "outbox: {} waiting, {} parked",
-        outbox.waiting, outbox.parked
+        "outbox: {} waiting, {} parked, {} comments due",
+        outbox.waiting, outbox.parked, outbox.comments
     ));
+    parts.extend(clock(status.clock));
     let unreadable: u64 = webhook.unreadable.values().sum();
     if unreadable > 0 {
         let kinds = webhook
@@ -68,6 +72,7 @@ fn accounts(status: &Status) -> String {
         "LAST CARD",
         "DELIVERED",
         "EXPIRED",
+        "DROPPED",
         "PARKED",
         "SKIPPED",
     ];
@@ -87,9 +92,10 @@ fn accounts(status: &Status) -> String {
             ago(account.last_event),
             card,
             account.delivered.to_string(),
-            account.expired.values().sum::<u64>().to_string(),
+            counted(&account.expired, Why::reason),
+            counted(&account.dropped, Why::reason),
             account.parked.to_string(),
-            skipped(account),
+            counted(&account.skipped, Skip::reason),
         ]);
         if let (true, Some(row)) = (with_users, rows.last_mut()) {
             row.push(users(account));
@@ -106,12 +112,12 @@ fn users(account: &AccountStatus) -> String {
     }
 }
 
-fn skipped(account: &AccountStatus) -> String {
-    let total: u64 = account.skipped.values().sum();
-    let reasons = account
-        .skipped
+/// The sum, and of what it is made up.
+fn counted<K: Copy>(counts: &BTreeMap<K, u64>, reason: fn(K) -> &'static str) -> String {
+    let total: u64 = counts.values().sum();
+    let reasons = counts
         .iter()
-        .map(|(skip, n)| format!("{n} {}", skip.reason()));
+        .map(|(why, n)| format!("{n} {}", reason(*why)));
     match total {
         0 => "0".into(),
         _ => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
@@ -159,14 +165,28 @@ fn rejected(source: &SourceStatus) -> String {
     }
 }
 
+/// Only what is not as it should be.
+fn clock(clock: ClockStatus) -> Option<String> {
+    match (clock.ahead_seconds, clock.synchronised) {
+        (Some(ahead), _) if ahead.abs() > 10 => Some(format!(
+            "clock: {} {} Hipcall's",
+            span(ahead.unsigned_abs()),
+            if ahead < 0 { "behind" } else { "ahead of" }
+        )),
+        (None, Some(false)) => Some("clock: not synchronised".into()),
+        _ => None,
+    }
+}
+
 fn alarms(status: &Status) -> String {
     if status.alarms.is_empty() {
         return "alarms: none".into();
     }
     let lines = status.alarms.iter().map(|alarm| {
-        let (subject, since) = (&alarm.subject, ago(Some(alarm.since)));
+        let (id, subject) = (alarm.id.as_str(), &alarm.subject);
+        let since = ago(Some(alarm.since));
         format!(
-            "ALARM {subject} (since {since}): {}\n  what to do: {}",
+            "ALARM {id}, {subject} (since {since}): {}\n  what to do: {}",
             alarm.what, alarm.advice
         )
     });
@@ -176,7 +196,60 @@ fn alarms(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::UsersStatus;
+    use crate::status::{AlarmId, UsersStatus};
+
+    #[test]
+    fn what_got_no_card_is_told_with_its_reasons() {
+        let account = AccountStatus {
+            expired: [(Why::CallEnded, 2), (Why::NoConnection, 1)].into(),
+            dropped: [(Why::ByHand, 1)].into(),
+            skipped: [(Skip::Withheld, 3)].into(),
+            ..AccountStatus::default()
+        };
+        let mut status = Status::default();
+        status.accounts.insert("izmir".into(), account);
+        let shown = accounts(&status);
+        for told in [
+            "3: 2 the call has ended; 1 no connection to Hipcall",
+            "1: 1 dropped by hand",
+            "3: 3 the number is withheld",
+        ] {
+            assert!(shown.contains(told), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_alarm_is_told_with_the_name_under_which_it_is_explained() {
+        let mut status = Status::default();
+        assert!(show(&status).ends_with("alarms: none"));
+        let (what, advice) = ("it is 2 h behind Hipcall's", "set it");
+        status
+            .alarms
+            .raise(AlarmId::ClockWrong, "clock", what, advice);
+        let told = "ALARM clock-wrong, clock (since just now): it is 2 h behind Hipcall's\n  what to do: set it";
+        assert!(show(&status).ends_with(told), "{}", show(&status));
+    }
+
+    #[test]
+    fn the_clock_is_told_of_only_when_something_is_odd() {
+        let told = |ahead_seconds, synchronised| {
+            clock(ClockStatus {
+                synchronised,
+                ahead_seconds,
+            })
+        };
+        assert_eq!(told(Some(3), Some(false)), None);
+        assert_eq!(told(None, None), None);
+        assert_eq!(told(None, Some(false)).unwrap(), "clock: not synchronised");
+        assert_eq!(
+            told(Some(-7200), None).unwrap(),
+            "clock: 2 h behind Hipcall's"
+        );
+        assert_eq!(
+            told(Some(60), Some(true)).unwrap(),
+            "clock: 60 s ahead of Hipcall's"
+        );
+    }
 
     #[test]
     fn users_are_told_of_only_where_owners_are_used() {

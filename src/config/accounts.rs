@@ -1,4 +1,4 @@
-//! `[[account]]`: node, token, webhook secrets, region.
+//! `[[account]]`: node, token, webhook secrets, region, and how long it may be silent.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::dialling;
 use super::reader::Section;
 use super::secret::{self, Secret};
+use super::silence;
 use crate::domain::dialling::Dialling;
 use crate::domain::phone::Region;
+use crate::domain::silence::Patience;
 
 /// Shortest webhook secret: 16 random letters and digits are 95 bits.
 const SECRET_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
@@ -25,6 +27,8 @@ pub struct AccountConfig {
     /// Where the token came from: a new one is taken up from there by itself.
     pub token_file: PathBuf,
     pub webhook_secrets: Vec<Secret>,
+    /// None: nobody is told when its webhook is silent.
+    pub silence: Option<Patience>,
 }
 
 pub(super) fn read(root: &Section<'_>) -> Vec<AccountConfig> {
@@ -68,6 +72,7 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
     let token = token(section);
     let webhook_secrets = webhook_secrets(section);
     let (token, token_file) = token?;
+    let silence = silence::read(section);
     Some(AccountConfig {
         name: name?.into(),
         node: node?,
@@ -76,6 +81,7 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
         token,
         token_file,
         webhook_secrets: webhook_secrets?,
+        silence: silence?,
     })
 }
 

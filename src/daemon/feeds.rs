@@ -185,6 +185,7 @@ impl Keeper {
         match result {
             Ok(report) => {
                 board.clear(AlarmId::SyncFailed, &subject);
+                board.clear(AlarmId::SyncHeld, &subject);
                 board.clear(AlarmId::LookupFailed, &subject);
                 board.source(name, |s| {
                     s.last_good = Some(now);
@@ -215,12 +216,22 @@ impl Keeper {
             Err(e) => {
                 let reason = chain::of(e);
                 board.source(name, |s| s.last_error = Some(reason.clone()));
-                let advice = format!("after mending it: ringcard sync {name}");
-                if board.raise(AlarmId::SyncFailed, &subject, &reason, &advice) {
-                    let event_id = match e {
-                        SyncError::Removals { .. } => "sync-held",
-                        _ => "sync-failed",
-                    };
+                let (id, other) = match e {
+                    SyncError::Removals { .. } => (AlarmId::SyncHeld, AlarmId::SyncFailed),
+                    _ => (AlarmId::SyncFailed, AlarmId::SyncHeld),
+                };
+                // One try has one reason; the one before it is not over, but told anew.
+                board.clear(other, &subject);
+                let advice = match id {
+                    AlarmId::SyncHeld => {
+                        format!(
+                            "look at the export; if it is right: ringcard sync {name} --accept-removals"
+                        )
+                    }
+                    _ => format!("after mending it: ringcard sync {name}"),
+                };
+                if board.raise(id, &subject, &reason, &advice) {
+                    let event_id = id.as_str();
                     error!(event_id, source = name, reason, "the copy was not renewed");
                 }
             }

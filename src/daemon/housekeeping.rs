@@ -1,31 +1,32 @@
-//! What is looked after while nothing happens: the warm line to each node, the certificate's files, the
-//! line in `systemctl status`, and the sign of life that systemd's watchdog wants.
+//! What is looked after while nothing happens: the warm line to each node, the clock, the certificate's files,
+//! the line in `systemctl status`, and the sign of life that systemd's watchdog wants.
 //!
-//! The sign of life is given only after work was seen done: the outbox's writer and a worker thread have
-//! both answered. A daemon that hangs is silent, and is restarted.
+//! The sign of life is given only after a made-up call has come through (`alive`). A daemon that is of no use
+//! is silent, and is restarted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
+use super::alive::Life;
+use super::timekeeper;
+use crate::domain::fate::Why;
 use crate::flow::office::{Account, Flow};
-use crate::status::{AlarmId, Board, Records};
+use crate::status::{AlarmId, Alarms, Board, Records};
 use crate::system::{chain, notify};
 use crate::webhook::Identity;
 
 /// How often the line is used at the least.
 const WARM_EVERY: Duration = Duration::from_secs(30);
-/// How often the certificate's files are looked at: two file times.
+/// How often the clock and the certificate's files are looked at: a question to the kernel, two file times.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A sign of life is given this many times in the watchdog's period.
 const SIGNS: u32 = 3;
 /// Without a watchdog the status line is still renewed this often.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
-/// How long writer and worker may take to answer.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     let signs = notify::watchdog().map_or(STATUS_EVERY, |period| period / SIGNS);
@@ -34,18 +35,20 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     sign.set_missed_tick_behavior(MissedTickBehavior::Delay);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut life = Life::default();
     let mut stamp = identity.as_ref().map(|i| i.stamp());
     loop {
         tokio::select! {
             () = flow.tasks.stopping() => return std::future::pending().await,
             _ = sign.tick() => {
-                if is_alive(&flow).await {
+                if life.shows(&flow).await {
                     notify::alive();
                 }
                 notify::status(&line(&flow));
             }
             _ = warm.tick() => use_lines(&flow),
             _ = look.tick() => {
+                timekeeper::look(&flow);
                 if let Some(identity) = &identity {
                     let now = Some(identity.stamp());
                     if now != stamp {
@@ -58,30 +61,32 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     }
 }
 
-async fn is_alive(flow: &Flow) -> bool {
-    let answers = async { flow.outbox.ping().await && flow.tasks.blocking(|| ()).await.is_ok() };
-    timeout(ANSWER_TIME, answers).await.unwrap_or(false)
-}
-
 fn line(flow: &Flow) -> String {
     let status = flow.board.show(flow.outbox.counts());
     let sources = status.sources.values();
     let sources = sources.filter(|s| s.records == Records::Contacts);
     let contacts: u64 = sources.map(|s| u64::from(s.contacts)).sum();
     let cards: u64 = status.accounts.values().map(|a| a.delivered).sum();
-    let alarm = status
-        .alarms
-        .iter()
-        .next()
-        .map(|a| format!("; ALARM {}: {}", a.subject, a.what));
     let waiting = status.outbox.waiting;
     format!(
         "{contacts} contacts, {cards} cards, {waiting} waiting{}",
-        alarm.unwrap_or_default()
+        alarms(&status.alarms)
     )
 }
 
-/// Uses each node's connection, so that a lost one is opened before a call needs it.
+/// How many, and the words of the one that stands longest.
+fn alarms(alarms: &Alarms) -> String {
+    let Some(first) = alarms.iter().next() else {
+        return String::new();
+    };
+    let count = match alarms.len() {
+        1 => "ALARM".to_owned(),
+        n => format!("{n} ALARMS, the first"),
+    };
+    format!("; {count}: {}: {}", first.subject, first.what)
+}
+
+/// Uses each node's connection, so that a lost one is opened before a call needs it, and hears what time it is.
 pub(super) fn use_lines(flow: &Flow) {
     let office = flow.office.load();
     let nodes: BTreeMap<&str, &Arc<Account>> = office
@@ -90,15 +95,18 @@ pub(super) fn use_lines(flow: &Flow) {
         .map(|a| (a.config.node.as_str(), a))
         .collect();
     for account in nodes.into_values() {
-        let (account, board) = (account.clone(), flow.board.clone());
-        flow.tasks.spawn(async move {
-            let subject = account.node_subject();
-            match account.client.warm().await {
-                Ok(()) if board.clear(AlarmId::NodeUnreachable, &subject) => {
-                    info!(node = account.config.node, "reachable again")
+        let (account, flow) = (account.clone(), flow.clone());
+        flow.tasks.clone().spawn(async move {
+            let (board, subject) = (&flow.board, account.node_subject());
+            match account.client.hello().await {
+                Ok(date) => {
+                    board.clear(AlarmId::NodeUnreachable, &subject);
+                    date.into_iter().for_each(|date| flow.clock.hear(date));
+                    // What was heard may end an alarm, or begin one.
+                    timekeeper::look(&flow);
                 }
-                Ok(()) => {}
                 Err(e) => {
+                    flow.clock.doubt(e.why() == Why::Clock);
                     let reason = chain::of(&e);
                     let advice = "look at the line and its DNS; cards wait up to their deadline";
                     if board.raise(
@@ -140,5 +148,21 @@ pub(super) fn reload_certificate(identity: &Identity, board: &Board) {
                 reason, "the old certificate stays in use"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_line_tells_how_many_alarms_there_are_and_the_oldest_one() {
+        let mut standing = Alarms::default();
+        assert_eq!(alarms(&standing), "");
+        standing.raise(AlarmId::ClockWrong, "clock", "it is wrong", "set it");
+        assert_eq!(alarms(&standing), "; ALARM: clock: it is wrong");
+        standing.raise(AlarmId::DiskRefused, "disk", "it is full", "make room");
+        let told = "; 2 ALARMS, the first: clock: it is wrong";
+        assert_eq!(alarms(&standing), told);
     }
 }

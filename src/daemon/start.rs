@@ -120,6 +120,7 @@ impl Daemon {
             feeds,
             owners: Keepers::default(),
             accounts: super::accounts::Keepers::default(),
+            silences: super::silence::Keepers::default(),
             essential,
             writer_ended: Some(writer_ended),
             addresses,
@@ -143,6 +144,7 @@ impl Daemon {
         self.feeds.begin(&self.flow, schedules);
         self.owners.begin(&self.flow);
         self.accounts.begin(&self.flow);
+        self.silences.begin(&self.flow);
         let (flow, identity) = (self.flow.clone(), self.identity.clone());
         self.essential.spawn(async move {
             housekeeping::run(flow, identity).await;
@@ -234,6 +236,9 @@ pub(super) fn announce(board: &Board, office: &Office) {
     board.set_parts(accounts, sources.map(|f| (f.source.name(), f.records())));
     for (name, account) in &office.accounts {
         board.account(name, |a| a.users = account.users_status());
+        if account.owners.is_none() {
+            board.clear(AlarmId::UsersNotRead, &format!("users {name}"));
+        }
     }
     for feed in &office.feeds {
         if let Some(replica) = feed.shelf.current() {

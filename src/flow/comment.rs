@@ -38,8 +38,8 @@ impl Flow {
     async fn comment(&self, account: &Account, entry: &Entry) -> Result<(), SendError> {
         let (key, why) = (entry.key(), entry.why.unwrap_or(Why::TooLate));
         let wanted = self.office.load().card.after_call.max_age();
-        let in_time =
-            wanted.is_some_and(|age| self.clock.now().since(entry.deadline.accepted()) < age);
+        let now = self.clock.now();
+        let in_time = wanted.is_some_and(|age| entry.deadline.is_certainly_younger(age, &now));
         let Some(card) = entry.card.as_ref().filter(|_| in_time) else {
             self.outbox.finish(&key, &Outcome::Expired(why));
             return Ok(());

@@ -292,21 +292,6 @@ impl Client {
         let body = tokio::time::timeout(REST_TIME, read(&mut answer)).await;
         Err(SendError::refused(status, &body.unwrap_or_default()))
     }
-
-    /// Opens the connection if it is lost, with a request that needs no token and counts for no quota.
-    pub async fn warm(&self) -> Result<(), SendError> {
-        let root = format!("{}/", self.node);
-        match self.http.head(root).send().await {
-            Ok(_) => {
-                self.turns.line_is_up();
-                Ok(())
-            }
-            Err(e) => {
-                self.turns.line_is_down();
-                Err(SendError::transport(e))
-            }
-        }
-    }
 }
 
 /// Reads an answer to its end, so that its connection can carry the next request. What it says is settled

@@ -22,13 +22,15 @@ pub enum AlarmId {
     WebhookSilent,
     UsersNotRead,
     SyncFailed,
+    /// A source has lost too many contacts to be believed.
+    SyncHeld,
     LookupFailed,
     CertificateKept,
     ConfigKept,
 }
 
 impl AlarmId {
-    pub const ALL: [AlarmId; 13] = [
+    pub const ALL: [AlarmId; 14] = [
         AlarmId::DiskRefused,
         AlarmId::OutboxDamaged,
         AlarmId::ClockWrong,
@@ -39,6 +41,7 @@ impl AlarmId {
         AlarmId::WebhookSilent,
         AlarmId::UsersNotRead,
         AlarmId::SyncFailed,
+        AlarmId::SyncHeld,
         AlarmId::LookupFailed,
         AlarmId::CertificateKept,
         AlarmId::ConfigKept,
@@ -56,6 +59,7 @@ impl AlarmId {
             AlarmId::WebhookSilent => "webhook-silent",
             AlarmId::UsersNotRead => "users-not-read",
             AlarmId::SyncFailed => "sync-failed",
+            AlarmId::SyncHeld => "sync-held",
             AlarmId::LookupFailed => "lookup-failed",
             AlarmId::CertificateKept => "certificate-kept",
             AlarmId::ConfigKept => "config-kept",
@@ -97,16 +101,24 @@ impl Alarms {
         true
     }
 
-    /// True if the alarm was there.
-    pub fn clear(&mut self, id: AlarmId, subject: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|a| !a.is(id, subject));
-        self.0.len() < before
+    pub fn has(&self, id: AlarmId, subject: &str) -> bool {
+        self.0.iter().any(|a| a.is(id, subject))
     }
 
-    /// Leaves only what does not belong to an account, node or source.
-    pub fn forget_parts(&mut self) {
-        self.0.retain(|a| !a.subject.contains(' '));
+    /// The alarm that was there.
+    pub fn clear(&mut self, id: AlarmId, subject: &str) -> Option<Alarm> {
+        let at = self.0.iter().position(|a| a.is(id, subject))?;
+        Some(self.0.remove(at))
+    }
+
+    /// Leaves those of the whole box, and those of an account, node or source that there `is`: what stands is
+    /// not over because the configuration was read anew.
+    pub fn keep_parts(&mut self, is: impl Fn(&str, &str) -> bool) {
+        self.0.retain(|a| {
+            a.subject
+                .split_once(' ')
+                .is_none_or(|(kind, name)| is(kind, name))
+        });
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Alarm> {
@@ -140,7 +152,8 @@ mod tests {
         assert!(alarms.raise(id, "disk", "read-only", "look at it"));
         assert_eq!(alarms.len(), 1);
         assert!(alarms.raise(AlarmId::OutboxDamaged, "disk", "x", "y"));
-        assert!(alarms.clear(id, "disk") && !alarms.clear(id, "disk"));
+        assert_eq!(alarms.clear(id, "disk").unwrap().what, "read-only");
+        assert_eq!(alarms.clear(id, "disk"), None);
         assert_eq!(alarms.len(), 1);
     }
 

@@ -21,7 +21,7 @@ use crate::domain::contact::{Contact, ContactId};
 use crate::domain::join::JoinBy;
 use crate::domain::ladder::{Question, blocks};
 use crate::domain::matching::CANDIDATES;
-use crate::domain::phone::split;
+use crate::domain::phone::{PhoneNumber, split};
 
 /// Pages kept in memory for each source; redb would take a gigabyte. The kernel's page cache does the rest.
 pub(super) const REPLICA_CACHE_BYTES: usize = 4 << 20;
@@ -131,6 +131,16 @@ impl Replica {
         let known: Vec<ContactId> = found.iter().map(|(id, _)| *id).collect();
         found.extend(loose.into_iter().filter(|(id, _)| !known.contains(id)));
         Ok(found)
+    }
+
+    /// A number of somebody in the copy, whom the dice choose; `None` if the one they chose has none.
+    pub fn sample(&self, dice: u32) -> Result<Option<PhoneNumber>, ReplicaError> {
+        guarded(|| {
+            let id = ContactId(dice % self.facts.contacts.max(1));
+            let contact = self.contacts.get(id.0)?;
+            let contact = contact.map(|bytes| decode(id, bytes.value())).transpose()?;
+            Ok(contact.and_then(|c| c.numbers.first().copied()))
+        })
     }
 
     /// Whether this id of a contact is also one of a different contact, so that nothing may be joined by it.

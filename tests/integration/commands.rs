@@ -84,6 +84,36 @@ async fn status_shows_everything_at_a_glance() {
 }
 
 #[tokio::test]
+async fn metrics_say_what_was_counted_and_that_nobody_answers() {
+    let mut office = Office::open().await;
+    let call = office.call(CUSTOMER).await;
+    office.card(&call).await;
+    office.settled().await;
+    let told = said(&office, &["metrics"]).await;
+    for expected in [
+        "ringcard_up 1\n",
+        "ringcard_webhook_events_total{event=\"call_init\"} 1\n",
+        "ringcard_cards_delivered_total{account=\"demo\"} 1\n",
+        "ringcard_source_records{source=\"crm\"} 972\n",
+    ] {
+        assert!(told.contains(expected), "{expected} not in:\n{told}");
+    }
+    for private in [
+        "905325550101",
+        "Yılmaz",
+        "120.01.0001",
+        office.made_up.token.as_str(),
+    ] {
+        assert!(!told.contains(private), "{private} in:\n{told}");
+    }
+    office.stop().await;
+    let gone = run(&office, &["metrics"]).await;
+    assert_eq!(gone.status.code(), Some(1));
+    let told = String::from_utf8(gone.stdout).unwrap();
+    assert!(told.ends_with("\nringcard_up 0\n"), "{told}");
+}
+
+#[tokio::test]
 async fn a_daemon_that_does_not_run_is_said_plainly() {
     let office = Office::closed().await;
     for arguments in [&["status"] as &[&str], &["outbox", "list"]] {

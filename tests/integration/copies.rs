@@ -41,7 +41,14 @@ async fn a_changed_balance_is_on_the_next_card() {
         "Bakiye: ₺4.250,00 Borç",
         "the old copy goes on serving"
     );
-    assert!(office.alarm("source crm").is_some());
+    let alarms = office.status().alarms;
+    let alarm = alarms.iter().find(|a| a.subject == "source crm").unwrap();
+    assert_eq!(alarm.id.as_str(), "sync-held");
+    assert!(
+        alarm.advice.contains("--accept-removals"),
+        "{}",
+        alarm.advice
+    );
     office.accept_removals().await;
     assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00 Borç");
     assert_eq!(office.alarm("source crm"), None);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
 mod calls;
+mod clock;
 mod commands;
 mod copies;
 mod matching;
@@ -12,4 +13,5 @@ mod outbox;
 mod owners;
 mod process;
 mod service;
+mod silence;
 mod webhook;

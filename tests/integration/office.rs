@@ -13,6 +13,7 @@ use ringcard::domain::call::{Direction, Skip};
 use ringcard::flow::office::Flow;
 use ringcard::flow::report::Report;
 use ringcard::status::Status;
+use ringcard::system::clock::Clock;
 use ringcard::system::control::{ControlError, Request, ask};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Office {
     pub hipcall: StandIn,
     pub made_up: MadeUp,
+    /// What the next start lives by.
+    pub clock: Clock,
     running: Option<Running>,
     _directory: Option<tempfile::TempDir>,
 }
@@ -79,6 +82,7 @@ impl Office {
         Office {
             hipcall,
             made_up,
+            clock: Clock::of_the_system(),
             running: None,
             _directory: Some(directory),
         }
@@ -112,7 +116,8 @@ impl Office {
     pub async fn start_unsynced(&mut self) {
         let config = Config::load(&self.made_up.config_path()).unwrap();
         let path = self.made_up.config_path();
-        let daemon = Daemon::start(config, Some(path)).await.unwrap();
+        let clock = self.clock.clone();
+        let daemon = Daemon::start_by(clock, config, Some(path)).await.unwrap();
         let port = daemon.addresses().first().unwrap().port();
         let address = format!("localhost:{port}");
         let flow = daemon.flow().clone();

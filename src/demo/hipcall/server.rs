@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
@@ -215,6 +215,9 @@ async fn respond(shared: &Shared, parts: &Parts, body: &Bytes, line: &Line) -> R
     };
     let mut response = response(parts, answer, pace);
     let headers = response.headers_mut();
+    // By the clock that calls and quota are reckoned with, which tests can move.
+    let date = shared.read(|book| http_date(book.now()));
+    headers.extend(date.map(|date| (DATE, date)));
     match fault {
         Some(Fault::StatusWithRetryAfter(_, seconds)) => {
             headers.insert(RETRY_AFTER, seconds.into());
@@ -227,6 +230,12 @@ async fn respond(shared: &Shared, parts: &Parts, body: &Bytes, line: &Line) -> R
         _ => {}
     }
     response
+}
+
+fn http_date(unix: Duration) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_second(i64::try_from(unix.as_secs()).ok()?).ok()?;
+    let text = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    HeaderValue::try_from(text).ok()
 }
 
 /// Answers and records, in one step that nobody sees half of.

@@ -63,7 +63,7 @@ pub(super) async fn tries<W: Way>(way: &W, entry: &Entry, mut halt: Halts) -> Ou
             Verdict::Park => return Outcome::Parked(format!("{error}; {}", error.advice())),
             Verdict::RetryBriefly => {
                 let since = unknown_since.get_or_insert(way.now());
-                if way.now().since(since) >= UNKNOWN_TIME {
+                if way.now().at_least_since(since) >= UNKNOWN_TIME {
                     return Outcome::Expired(Why::UnknownCall);
                 }
                 backoff(attempt, fastrand::f64())

@@ -81,6 +81,7 @@ fn entry(call: &str) -> Entry {
         boot: 1,
         since_boot: Duration::from_secs(5),
         wall,
+        belief: Default::default(),
     };
     let deadline = Deadline::new(now, None, Duration::from_secs(90));
     let row = |text: &str| Row::ShortText {

@@ -90,6 +90,7 @@ fn moment() -> Moment {
         boot: 1,
         since_boot: Duration::ZERO,
         wall: Timestamp::UNIX_EPOCH,
+        belief: Default::default(),
     }
 }
 
