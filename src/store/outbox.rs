@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
+mod rehearsal;
+
 pub use super::entry::{Entry, Halt, Key, Outcome, Phase, key};
 use super::entry::{shortened, told};
 use super::writer::{Write, Writer};
@@ -278,19 +280,6 @@ impl Outbox {
         }
     }
 
-    /// Takes an entry the way of a card, up to the writer and out again, unseen by anybody. False if it can't be
-    /// taken or written.
-    pub fn rehearse(&self, entry: Entry) -> bool {
-        let key = entry.key();
-        let is_writable = serde_json::to_vec(&entry).is_ok();
-        let mut index = self.lock();
-        if index.slots.contains_key(&key) {
-            return false;
-        }
-        index.insert(entry);
-        index.remove(&key).is_some() && is_writable
-    }
-
     /// Comes when the writer has worked through everything before it: proof that it lives, and that what
     /// was told before is written if the disk takes it.
     pub async fn ping(&self) -> bool {
@@ -320,13 +309,6 @@ impl Outbox {
                 .try_send(Write::Put(Box::new(entry.clone()), done)),
         );
         durable
-    }
-
-    /// Keeps everybody from the index, as a deadlock would.
-    #[cfg(test)]
-    pub(crate) fn hold(&self, meanwhile: impl FnOnce()) {
-        let _index = self.lock();
-        meanwhile();
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
