@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::duration::{parse_duration, show_duration};
 use super::reader::Section;
 use crate::domain::hours::Hours;
 use crate::domain::silence::Patience;
@@ -67,20 +68,18 @@ fn hours(section: &Section<'_>, zone: TimeZone) -> Option<Hours> {
     }
 }
 
-use super::duration::{parse_duration, show_duration};
-
 #[cfg(test)]
 mod tests {
     use super::super::reader::tests::{problems, read as read_text};
     use super::*;
 
     fn patience(text: &str) -> Option<Patience> {
-        read_text(text, |root| read(root)).flatten()
+        read_text(text, read).flatten()
     }
 
     #[test]
     fn an_account_that_says_nothing_is_watched_in_office_hours() {
-        let told = read_text("", |root| read(root)).unwrap().unwrap();
+        let told = read_text("", read).unwrap().unwrap();
         assert_eq!(told.after, AFTER);
         let monday: jiff::civil::DateTime = "2026-09-07T09:00:00".parse().unwrap();
         let monday = TimeZone::system().to_timestamp(monday).unwrap();

@@ -21,7 +21,7 @@ use crate::webhook::Identity;
 
 /// How often the line is used at the least.
 const WARM_EVERY: Duration = Duration::from_secs(30);
-/// How often the clock and the certificate's files are looked at: a question to the kernel, two file times.
+/// How often the clock and the certificate's files are looked at: four file times.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A sign of life is given this many times in the watchdog's period.
 const SIGNS: u32 = 3;

@@ -73,7 +73,7 @@ impl Hours {
         let at = move |minute: u16| {
             // A minute that a change of the clocks leaves out is the one after it.
             let time = date.at(0, 0, 0, 0).checked_add(i64::from(minute).minutes());
-            Some(self.zone.to_timestamp(time.ok()?).ok()?)
+            self.zone.to_timestamp(time.ok()?).ok()
         };
         self.week[day]
             .iter()

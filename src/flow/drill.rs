@@ -1,11 +1,9 @@
 //! A made-up call goes the way of a real one: event -> number -> contact -> card -> outbox, and out again.
 //!
 //! It is how the daemon knows that it is useful, and not only running. The number is one that a copy really
-//! has, a different one each time, so that a page that went bad is found before a call finds it. The call is
-//! marked by its id: it is never sent, stored or counted, and leaves no line in the journal.
-//!
-//! What the stages say is no matter, for a copy that can't be read is told by its own alarm, and starting anew
-//! would mend nothing. That each comes to an end is.
+//! has, a different one each time. The call is marked by its id: it is never sent, stored or counted, and leaves
+//! no line in the journal. What the stages say is no matter, for a copy that can't be read has its own alarm, and
+//! starting anew would mend nothing. That each comes to an end is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,13 +43,11 @@ pub struct Stages {
 
 impl Default for Stages {
     fn default() -> Stages {
-        let (event, lookup) = (rehearse, Flow::find);
-        let (card, outbox) = (Deck::render, Outbox::rehearse);
         Stages {
-            event,
-            lookup,
-            card,
-            outbox,
+            event: rehearse,
+            lookup: Flow::find,
+            card: Deck::render,
+            outbox: Outbox::rehearse,
         }
     }
 }
@@ -67,8 +63,10 @@ pub struct Drill {
 
 impl Drill {
     pub fn new(stages: Stages) -> Drill {
-        let (at, hangs) = Default::default();
-        Drill { stages, at, hangs }
+        Drill {
+            stages,
+            ..Drill::default()
+        }
     }
 
     /// Fails with the name of the stage that did not come to its end within that time.
@@ -126,22 +124,19 @@ fn rehearsed(flow: &Flow, stages: Stages, at: &AtomicUsize) -> Option<()> {
     (stages.outbox)(&flow.outbox, entry).then_some(())
 }
 
-/// A number of somebody in the copy that is asked first.
+/// A number of somebody in the copy that is asked first. If it can't be read, the lookup will tell.
 fn sample(office: &Office) -> Option<String> {
     let mut feeds = office.feeds.iter().filter(|feed| feed.join.is_none());
     let replica = feeds.find_map(|feed| feed.shelf.current())?;
-    // A page that can't be read is the lookup's to tell.
     Some(replica.sample(fastrand::u32(..)).ok()??.e164())
 }
 
 fn started(s: Stages, id: &CallId, account: &Account, number: &str) -> Option<(Call, Reading)> {
-    match (s.event)(id, number) {
-        Ok(Event::Started(call)) if call.id == *id => {
-            let caller = customer(&call, account).ok()?;
-            Some((call, caller))
-        }
-        _ => None,
-    }
+    let Ok(Event::Started(call)) = (s.event)(id, number) else {
+        return None;
+    };
+    let caller = customer(&call, account).ok()?;
+    (call.id == *id).then_some((call, caller))
 }
 
 fn somebody() -> Profile {

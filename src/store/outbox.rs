@@ -11,8 +11,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, MutexGuard};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
+
+mod comments;
+mod rehearsal;
+mod shared;
 
 pub use super::changes::WriterState;
 use super::changes::{Changes, Progress};
@@ -23,8 +26,6 @@ use crate::domain::call::{CallId, Skip};
 use crate::domain::card::Card;
 use crate::domain::deadline::{Deadline, Moment};
 use crate::domain::fate::Why;
-
-mod shared;
 
 pub(super) use shared::Shared;
 
@@ -146,16 +147,6 @@ impl Outbox {
         self.written(change).await
     }
 
-    /// The same for what has become of it, which is not written at once otherwise.
-    pub async fn persist_end(&self, key: &Key) -> Result<(), NotDurable> {
-        let change = {
-            let mut index = self.lock();
-            index.changes.hurry();
-            index.changes.note(key)
-        };
-        self.written(change).await
-    }
-
     async fn written(&self, change: u64) -> Result<(), NotDurable> {
         self.shared.wake.notify_one();
         let mut progress = self.progress.clone();
@@ -193,30 +184,6 @@ impl Outbox {
                 }
             }
             late.await;
-        }
-    }
-
-    /// The newest call of an account whose record is to get a comment.
-    pub fn next_comment(&self, account: &str) -> Option<Entry> {
-        let index = self.lock();
-        let mut newest_first = index.comments.iter().rev();
-        newest_first.find_map(|key| {
-            let entry = &index.slots.get(key)?.entry;
-            (entry.account == account).then(|| entry.clone())
-        })
-    }
-
-    /// Comes when another comment is due than when it was asked for.
-    pub fn comment_due(&self) -> Notified<'_> {
-        self.comment_due.notified()
-    }
-
-    /// The comment was certainly not written: it is due again.
-    pub fn comment_again(&self, entry: &Entry) {
-        let mut index = self.lock();
-        if index.remove(&entry.key()).is_some() {
-            index.insert(entry.clone());
-            index.changes.note(&entry.key());
         }
     }
 
@@ -337,19 +304,6 @@ impl Outbox {
         }
     }
 
-    /// Takes an entry the way of a card, up to the writer and out again, unseen by anybody. False if it can't be
-    /// taken or written.
-    pub fn rehearse(&self, entry: Entry) -> bool {
-        let key = entry.key();
-        let is_writable = serde_json::to_vec(&entry).is_ok();
-        let mut index = self.lock();
-        if index.slots.contains_key(&key) {
-            return false;
-        }
-        index.insert(entry);
-        index.remove(&key).is_some() && is_writable
-    }
-
     /// Whether the writer's thread lives. One that waits for the disk does; one that has ended, or neither
     /// answers nor waits for the disk, does not.
     pub async fn ping(&self) -> bool {
@@ -379,13 +333,6 @@ impl Outbox {
     pub fn close(&self) {
         self.lock().changes.close();
         self.shared.wake.notify_one();
-    }
-
-    /// Keeps everybody from the index, as a deadlock would.
-    #[cfg(test)]
-    pub(crate) fn hold(&self, meanwhile: impl FnOnce()) {
-        let _index = self.lock();
-        meanwhile();
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
