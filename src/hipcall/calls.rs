@@ -139,10 +139,10 @@ mod tests {
         for (fault, verdict) in [
             (Fault::Status(503), Verdict::Retry),
             (Fault::Close, Verdict::Retry),
-            (Fault::Status(403), Verdict::Park),
+            (Fault::Status(403), Verdict::Pause),
             (
-                Fault::StatusWithRetryAfter(429, 7),
-                Verdict::RetryAfter(Duration::from_secs(7)),
+                Fault::StatusWithRetryAfter(429, 1),
+                Verdict::RetryAfter(Duration::from_secs(1)),
             ),
         ] {
             hipcall.script([fault]);
