@@ -152,23 +152,6 @@ impl Outbox {
         waiting.filter_map(Slot::waiting).collect()
     }
 
-    /// Comes with the cards that wait on a disk that could not be read before.
-    pub async fn found_late(&self) -> Vec<Waiting> {
-        loop {
-            let late = self.shared.late.notified();
-            {
-                let mut index = self.lock();
-                let keys = std::mem::take(&mut index.found);
-                let slots = keys.iter().filter_map(|key| index.slots.get(key));
-                let found: Vec<_> = slots.filter_map(Slot::waiting).collect();
-                if !found.is_empty() {
-                    return found;
-                }
-            }
-            late.await;
-        }
-    }
-
     /// Notes a try that failed and will be repeated.
     pub fn attempted(&self, key: &Key, reason: &str) {
         if let Some(slot) = self.lock().slots.get_mut(key) {
@@ -281,45 +264,8 @@ impl Outbox {
         }
     }
 
-    /// Whether the writer's thread lives. One that waits for the disk does; one that has ended, or neither
-    /// answers nor waits for the disk, does not.
-    pub async fn ping(&self) -> bool {
-        let ping = self.lock().changes.ping();
-        self.shared.wake.notify_one();
-        let mut progress = self.progress.clone();
-        let answered = progress
-            .wait_for(|p| p.pongs >= ping || !matches!(p.state, WriterState::Idle))
-            .await;
-        answered.is_ok_and(|p| p.state != WriterState::Gone)
-    }
-
-    /// What the writer's thread is doing.
-    pub fn writer_state(&self) -> WriterState {
-        // Its end closes the channel, a panic included.
-        match self.progress.has_changed() {
-            Ok(_) => self.progress.borrow().state,
-            Err(_) => WriterState::Gone,
-        }
-    }
-
-    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
-    }
-
-    /// Lets the writer write what it has and end.
-    pub fn close(&self) {
-        self.lock().changes.close();
-        self.shared.wake.notify_one();
-    }
-
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.shared.lock()
-    }
-}
-
-impl Drop for Outbox {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
