@@ -93,7 +93,7 @@ fn entries_come_back_from_wherever_they_were_moved() {
             _ => is(call, Phase::Parked, call as u64 + 1).1,
         })
         .collect();
-    let mut left = entries.clone();
+    let mut left = entries;
     // What is forgotten is deleted in company, at the latest when as many more have ended.
     left.retain(|e| e.key() != gone(1).0);
     let sorted = |mut entries: Vec<Entry>| {

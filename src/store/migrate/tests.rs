@@ -96,7 +96,7 @@ fn a_power_cut_leaves_the_old_format_or_the_new_one() {
         tried += 1;
         assert_eq!(open(&disk), entries, "cut {cut}, {survival:?}");
     });
-    println!(
+    eprintln!(
         "migration: {} operations, {tried} cuts",
         platter.operations()
     );

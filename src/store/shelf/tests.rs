@@ -100,7 +100,7 @@ fn cut(fault: Fault) -> Tried {
 #[test]
 fn a_power_cut_leaves_the_old_generation_or_the_new_one() {
     let tried = cut(Fault::None);
-    println!(
+    eprintln!(
         "replica: {} operations, {} cuts, {} lost, slowest reopening {:?}",
         tried.operations,
         tried.cuts,

@@ -164,7 +164,7 @@ fn faults(fault: Fault, early: bool) -> Tried {
 #[test]
 fn what_was_acknowledged_survives_a_power_cut_at_any_operation() {
     let tried = faults(Fault::None, false);
-    println!(
+    eprintln!(
         "outbox: {} operations, {} cuts, {} lost, slowest reopening {:?}",
         tried.operations,
         tried.cuts,

@@ -35,8 +35,8 @@ fn a_call_a_minute_costs_the_disk_little() {
         };
     });
     let length = platter.length(Path::new(PLACE)).unwrap();
-    println!("{length} bytes with 5,000 ended calls and 1,000 parked cards");
-    println!(
+    eprintln!("{length} bytes with 5,000 ended calls and 1,000 parked cards");
+    eprintln!(
         "{} bytes a call, {} syncs for {CALLS} calls",
         written.bytes, written.syncs
     );
@@ -89,12 +89,12 @@ fn after_a_burst_the_file_shrinks_to_its_budget() {
         }
         lengths.push(length());
     });
-    println!("10,000 wait, all settled, compacted: {lengths:?}");
+    eprintln!("10,000 wait, all settled, compacted: {lengths:?}");
     assert!(lengths[0] > OUTBOX_BYTES, "{lengths:?}");
     assert!(lengths[2] <= OUTBOX_BYTES, "{lengths:?}");
     let start = Instant::now();
     on(&platter, PATIENT, async |outbox, _| {
-        println!("opened with 5,000 ended calls in {:?}", start.elapsed());
+        eprintln!("opened with 5,000 ended calls in {:?}", start.elapsed());
         assert_eq!(outbox.counts().finished, FINISHED_CALLS);
     });
 }
