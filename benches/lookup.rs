@@ -97,7 +97,7 @@ fn flow(office: &Arc<Flows>) -> Flow {
     Flow {
         clock: ringcard::system::clock::Clock::of_the_system(),
         office: Arc::new(ArcSwap::new(office.clone())),
-        outbox: Arc::new(Outbox::new(Vec::new()).0),
+        outbox: Arc::new(Outbox::in_memory()),
         board: Arc::default(),
         tasks: Tasks::default(),
     }
