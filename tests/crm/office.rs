@@ -130,7 +130,7 @@ impl Office {
         let flow = Flow {
             clock: ringcard::system::clock::Clock::of_the_system(),
             office: Arc::new(ArcSwap::new(feeds.clone())),
-            outbox: Arc::new(Outbox::new(Vec::new()).0),
+            outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
             tasks: Tasks::default(),
         };

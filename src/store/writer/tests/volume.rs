@@ -82,7 +82,7 @@ fn after_a_burst_the_file_shrinks_to_its_budget() {
     lengths.push(length());
     on(&platter, pace, async |outbox, _| {
         let mut progress = outbox.progress();
-        let at_work = |p: &Progress| matches!(p.state, WriterState::Committing(_));
+        let at_work = |p: &Progress| matches!(p.state, WriterState::Compacting(_));
         if length() > OUTBOX_BYTES {
             progress.wait_for(at_work).await.unwrap();
             progress.wait_for(|p| !at_work(p)).await.unwrap();
