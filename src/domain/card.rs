@@ -46,6 +46,36 @@ pub enum Row {
     User { label: String, user_id: i64 },
 }
 
+impl Card {
+    /// The length of all its texts.
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().map(Row::bytes).sum()
+    }
+}
+
+impl Row {
+    fn bytes(&self) -> usize {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Row::Title { text, link } => text.len() + length(link),
+            Row::ShortText {
+                text,
+                label,
+                link,
+                ios,
+                android,
+            } => {
+                text.len()
+                    + [label, link, ios, android]
+                        .map(length)
+                        .iter()
+                        .sum::<usize>()
+            }
+            Row::User { label, .. } => label.len(),
+        }
+    }
+}
+
 /// A card is personal data: `Debug` shows its shape.
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

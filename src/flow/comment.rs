@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::office::{Account, Flow};
@@ -16,6 +16,8 @@ use crate::store::outbox::{Entry, Outcome};
 
 /// The pause after a failure: nobody waits.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How often it is looked whether something is due.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 impl Flow {
     /// Writes an account's comments as they become due, newest first.
@@ -23,7 +25,8 @@ impl Flow {
         loop {
             let due = self.outbox.comment_due();
             let Some(entry) = self.outbox.next_comment(&account.config.name) else {
-                due.await;
+                // A disk that could not be read at the start may bring some later, without a word.
+                let _ = timeout(LOOK_EVERY, due).await;
                 continue;
             };
             account.client.refused(false).await;

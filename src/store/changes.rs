@@ -56,6 +56,8 @@ pub enum WriterState {
     Idle,
     /// It waits for the disk since then.
     Committing(Instant),
+    /// It gives free space back since then, which may take long on a disk that works.
+    Compacting(Instant),
     /// It has ended.
     Gone,
 }

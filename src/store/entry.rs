@@ -85,6 +85,11 @@ impl Entry {
         }
     }
 
+    /// What its card takes in memory, more or less.
+    pub(super) fn card_bytes(&self) -> usize {
+        self.card.as_ref().map_or(0, Card::bytes)
+    }
+
     pub fn key(&self) -> Key {
         key(&self.account, &self.call)
     }

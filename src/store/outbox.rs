@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 mod comments;
+mod index;
 mod rehearsal;
 mod shared;
 
@@ -33,6 +34,8 @@ pub(super) use shared::Shared;
 pub const WAITING_CARDS: usize = 10_000;
 /// Cards parked for a person; the oldest makes room for the newest.
 pub const PARKED_CARDS: usize = 1_000;
+/// What all cards may take that wait, are parked or are to be told in a comment: a usual one has some 500 bytes.
+pub const CARD_BYTES: usize = 16 << 20;
 /// Calls remembered after they were done with: a busy office's day.
 pub const FINISHED_CALLS: usize = 5_000;
 /// Comments due; the oldest is given up for the newest.
@@ -71,6 +74,8 @@ struct Index {
     comments: VecDeque<Key>,
     finished: VecDeque<Key>,
     waiting: usize,
+    /// What the cards take that are kept.
+    card_bytes: usize,
     turn: u64,
     /// What the disk has to learn.
     changes: Changes,
@@ -125,6 +130,7 @@ impl Outbox {
             Some(Phase::Expired) => return Err(Skip::Ended),
             Some(_) => return Err(Skip::Duplicate),
             None if index.waiting >= WAITING_CARDS => return Err(Skip::Overload),
+            None if !index.has_room_for(&entry) => return Err(Skip::Overload),
             None => {}
         }
         let halt = index.insert(entry.clone());
@@ -166,25 +172,6 @@ impl Outbox {
             (accepted.wall, accepted.since_boot)
         });
         given
-    }
-
-    /// Comes with the cards that wait on a disk that could not be read before.
-    pub async fn found_late(&self) -> Vec<Waiting> {
-        loop {
-            let late = self.shared.late.notified();
-            {
-                let mut index = self.lock();
-                let keys = std::mem::take(&mut index.found);
-                let mut found = Vec::new();
-                for key in keys {
-                    found.extend(index.slots.get_mut(&key).and_then(Slot::resumed));
-                }
-                if !found.is_empty() {
-                    return found;
-                }
-            }
-            late.await;
-        }
     }
 
     /// Notes a try that failed and will be repeated, and whether Hipcall may have the card all the same.
@@ -304,45 +291,8 @@ impl Outbox {
         }
     }
 
-    /// Whether the writer's thread lives. One that waits for the disk does; one that has ended, or neither
-    /// answers nor waits for the disk, does not.
-    pub async fn ping(&self) -> bool {
-        let ping = self.lock().changes.ping();
-        self.shared.wake.notify_one();
-        let mut progress = self.progress.clone();
-        let answered = progress
-            .wait_for(|p| p.pongs >= ping || !matches!(p.state, WriterState::Idle))
-            .await;
-        answered.is_ok_and(|p| p.state != WriterState::Gone)
-    }
-
-    /// What the writer's thread is doing.
-    pub fn writer_state(&self) -> WriterState {
-        // Its end closes the channel, a panic included.
-        match self.progress.has_changed() {
-            Ok(_) => self.progress.borrow().state,
-            Err(_) => WriterState::Gone,
-        }
-    }
-
-    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
-    }
-
-    /// Lets the writer write what it has and end.
-    pub fn close(&self) {
-        self.lock().changes.close();
-        self.shared.wake.notify_one();
-    }
-
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.shared.lock()
-    }
-}
-
-impl Drop for Outbox {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
@@ -355,109 +305,10 @@ impl Slot {
     }
 }
 
-impl Index {
-    fn insert(&mut self, entry: Entry) -> watch::Receiver<Option<Halt>> {
-        let (halt, halted) = watch::channel(None);
-        let key = entry.key();
-        match entry.phase {
-            Phase::Waiting => self.waiting += 1,
-            Phase::Parked => self.parked.push_back(key.clone()),
-            Phase::CommentDue => self.comments.push_back(key.clone()),
-            _ => self.finished.push_back(key.clone()),
-        }
-        let halt = (entry.phase == Phase::Waiting).then_some(halt);
-        self.slots.insert(key, Slot { entry, halt });
-        halted
-    }
-
-    fn remove(&mut self, key: &Key) -> Option<Slot> {
-        let slot = self.slots.remove(key)?;
-        match slot.entry.phase {
-            Phase::Waiting => self.waiting -= 1,
-            Phase::Parked => self.parked.retain(|k| k != key),
-            Phase::CommentDue => self.comments.retain(|k| k != key),
-            _ => self.finished.retain(|k| k != key),
-        }
-        Some(slot)
-    }
-
-    /// At the start.
-    fn take_up(&mut self, mut entries: Vec<Entry>) {
-        entries.sort_by_key(|e| e.turn);
-        self.turn = entries.last().map_or(0, |e| e.turn);
-        for entry in entries {
-            if !self.slots.contains_key(&entry.key()) {
-                self.insert(entry);
-            }
-        }
-        self.make_room();
-    }
-
-    fn finish(&mut self, key: &Key, outcome: &Outcome) {
-        self.end(key, outcome);
-        self.changes.note(key);
-        self.make_room();
-    }
-
-    /// Lets go of the oldest that are beyond a bound.
-    fn make_room(&mut self) {
-        while self.parked.len() > PARKED_CARDS
-            && let Some(oldest) = self.parked.front().cloned()
-        {
-            self.end(&oldest, &Outcome::Dropped(Why::NoRoom));
-            self.changes.note(&oldest);
-        }
-        while self.comments.len() > COMMENTS_DUE
-            && let Some(oldest) = self.comments.front().cloned()
-        {
-            self.end(&oldest, &Outcome::Dropped(Why::NoRoom));
-            self.changes.note(&oldest);
-        }
-        while self.finished.len() > FINISHED_CALLS
-            && let Some(oldest) = self.finished.pop_front()
-        {
-            self.slots.remove(&oldest);
-            self.changes.note(&oldest);
-        }
-    }
-
-    fn end(&mut self, key: &Key, outcome: &Outcome) {
-        let Some(slot) = self.remove(key) else { return };
-        let (phase, why) = match outcome {
-            Outcome::Settled => (Phase::Settled, None),
-            Outcome::Expired(why) => (Phase::Expired, Some(*why)),
-            Outcome::ExpiredWithComment(why) => (Phase::CommentDue, Some(*why)),
-            Outcome::Parked(_) => (Phase::Parked, None),
-            Outcome::Dropped(why) => (Phase::Dropped, Some(*why)),
-        };
-        let reason = match outcome {
-            Outcome::Settled => None,
-            Outcome::Parked(reason) => Some(shortened(reason)),
-            _ => why.map(|why| told(why, slot.entry.reason.as_deref())),
-        };
-        self.turn += 1;
-        let mut entry = Entry {
-            phase,
-            turn: self.turn,
-            attempts: slot.entry.attempts + 1,
-            reason,
-            why,
-            ..slot.entry
-        };
-        if phase.is_finished() {
-            entry.card = None;
-        }
-        if phase == Phase::CommentDue {
-            // The comment is all that is left of the call: it must outlast a power cut.
-            self.changes.hurry();
-        }
-        self.insert(entry);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::card::Row;
     use jiff::Timestamp;
     use std::time::Duration;
 
@@ -542,6 +393,44 @@ mod tests {
             Err(OutboxError::NoSuchCard(_))
         ));
         assert_eq!(outbox.find("a")[0].card, None);
+    }
+
+    #[test]
+    fn large_cards_end_at_their_bytes_and_what_no_call_waits_for_makes_room() {
+        let (outbox, _writes) = outbox();
+        let link = Some(format!("https://crm.example/{}", "x".repeat(2_000)));
+        let row = Row::Title {
+            text: "x".repeat(4_000),
+            link,
+        };
+        let rows = vec![row; 12];
+        let large = |call: &str| Entry {
+            card: Some(Card { rows: rows.clone() }),
+            ..entry(call)
+        };
+        let fit = CARD_BYTES / large("a").card_bytes();
+        assert!((100..1_000).contains(&fit), "{fit}");
+        for n in 0..fit {
+            assert!(outbox.accept(large(&format!("c{n}"))).is_ok(), "{n}");
+        }
+        assert_eq!(outbox.accept(large("more")).err(), Some(Skip::Overload));
+        assert!(
+            outbox.accept(entry("small")).is_ok(),
+            "an empty card needs no room"
+        );
+        outbox.finish(&"office/c0".into(), &Outcome::Parked("refused".into()));
+        outbox.finish(
+            &"office/c1".into(),
+            &Outcome::ExpiredWithComment(Why::TooLate),
+        );
+        for (call, gone) in [("new", "c1"), ("newer", "c0")] {
+            assert!(outbox.accept(large(call)).is_ok());
+            let gone = &outbox.find(gone)[0];
+            assert_eq!((gone.phase, gone.why), (Phase::Dropped, Some(Why::NoRoom)));
+        }
+        assert_eq!(outbox.accept(large("more")).err(), Some(Skip::Overload));
+        outbox.finish(&"office/c2".into(), &Outcome::Settled);
+        assert!(outbox.accept(large("more")).is_ok());
     }
 
     #[test]

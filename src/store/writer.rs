@@ -174,7 +174,7 @@ impl Writer {
 
     /// One commit. False if the disk refused it.
     fn commit(&mut self, report: &mut impl DiskReport) -> bool {
-        let result = self.at_work(|writer| writer.write());
+        let result = self.at_work(WriterState::Committing, |writer| writer.write());
         self.tell_damage(report);
         match result {
             Ok(written) => {
@@ -196,10 +196,13 @@ impl Writer {
     }
 
     /// While it runs, the disk is waited for. The state is left to the caller: first comes what it has to tell.
-    fn at_work<T>(&mut self, work: impl FnOnce(&mut Writer) -> T) -> T {
+    fn at_work<T>(
+        &mut self,
+        state: fn(Instant) -> WriterState,
+        work: impl FnOnce(&mut Writer) -> T,
+    ) -> T {
         let now = Instant::now();
-        self.progress
-            .send_modify(|p| p.state = WriterState::Committing(now));
+        self.progress.send_modify(|p| p.state = state(now));
         work(self)
     }
 
@@ -267,7 +270,7 @@ impl Writer {
 
     fn compact(&mut self, report: &mut impl DiskReport) {
         self.compacted = Some(Instant::now());
-        match self.at_work(|writer| writer.file.compact()) {
+        match self.at_work(WriterState::Compacting, |writer| writer.file.compact()) {
             Ok(()) => {
                 self.progress.send_modify(|p| p.state = WriterState::Idle);
                 self.plan_compaction();

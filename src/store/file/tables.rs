@@ -59,8 +59,7 @@ impl Tables {
                 phase if moves && !phase.is_under_way() => Place::Kept(entry.turn),
                 _ => Place::Recent,
             });
-            next.put
-                .extend(entry.as_ref().zip(place).map(|(e, place)| (e, place)));
+            next.put.extend(entry.as_ref().zip(place));
             match self.places.get(key) {
                 Some(old) if Some(*old) != place => next.leave(key, *old, place),
                 _ => {}

@@ -1,4 +1,4 @@
-//! What the outbox and its writer hold together, and the writer's view of it.
+//! What the outbox and its writer hold together, the writer's view of it, and what is to be known of the writer.
 //!
 //! The writer takes entries as they are at that moment and names its progress; it never holds the lock while it
 //! touches the disk.
@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use super::{Entry, Index, Key, Phase, Slot};
+use super::{Entry, Index, Key, Outbox, Phase, Slot, Waiting, WriterState};
 use crate::domain::fate::Why;
-use crate::store::changes::{Changes, Wake};
+use crate::store::changes::{Changes, Progress, Wake};
 
 /// What the outbox and its writer hold together.
 #[derive(Default)]
@@ -21,6 +21,64 @@ pub(in crate::store) struct Shared {
     pub(super) wake: Condvar,
     /// Cards were found late.
     pub(super) late: Notify,
+}
+
+impl Outbox {
+    /// Comes with the cards that wait on a disk that could not be read before.
+    pub async fn found_late(&self) -> Vec<Waiting> {
+        loop {
+            let late = self.shared.late.notified();
+            {
+                let mut index = self.lock();
+                let keys = std::mem::take(&mut index.found);
+                let mut found = Vec::new();
+                for key in keys {
+                    found.extend(index.slots.get_mut(&key).and_then(Slot::resumed));
+                }
+                if !found.is_empty() {
+                    return found;
+                }
+            }
+            late.await;
+        }
+    }
+
+    /// Whether the writer's thread lives. One that waits for the disk does; one that has ended, or neither
+    /// answers nor waits for the disk, does not.
+    pub async fn ping(&self) -> bool {
+        let ping = self.lock().changes.ping();
+        self.shared.wake.notify_one();
+        let mut progress = self.progress.clone();
+        let answered = progress
+            .wait_for(|p| p.pongs >= ping || !matches!(p.state, WriterState::Idle))
+            .await;
+        answered.is_ok_and(|p| p.state != WriterState::Gone)
+    }
+
+    /// What the writer's thread is doing.
+    pub fn writer_state(&self) -> WriterState {
+        // Its end closes the channel, a panic included.
+        match self.progress.has_changed() {
+            Ok(_) => self.progress.borrow().state,
+            Err(_) => WriterState::Gone,
+        }
+    }
+
+    pub(in crate::store) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Lets the writer write what it has and end.
+    pub fn close(&self) {
+        self.lock().changes.close();
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 impl Shared {

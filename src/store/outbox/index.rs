@@ -1,0 +1,118 @@
+//! The cards and calls in memory, each in the list of its phase, and the bounds of these lists.
+
+use super::*;
+
+impl Index {
+    pub(super) fn insert(&mut self, entry: Entry) -> watch::Receiver<Option<Halt>> {
+        let (halt, halted) = watch::channel(None);
+        let key = entry.key();
+        match entry.phase {
+            Phase::Waiting => self.waiting += 1,
+            Phase::Parked => self.parked.push_back(key.clone()),
+            Phase::CommentDue => self.comments.push_back(key.clone()),
+            _ => self.finished.push_back(key.clone()),
+        }
+        self.card_bytes += entry.card_bytes();
+        let halt = (entry.phase == Phase::Waiting).then_some(halt);
+        self.slots.insert(key, Slot { entry, halt });
+        halted
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Slot> {
+        let slot = self.slots.remove(key)?;
+        self.card_bytes -= slot.entry.card_bytes();
+        match slot.entry.phase {
+            Phase::Waiting => self.waiting -= 1,
+            Phase::Parked => self.parked.retain(|k| k != key),
+            Phase::CommentDue => self.comments.retain(|k| k != key),
+            _ => self.finished.retain(|k| k != key),
+        }
+        Some(slot)
+    }
+
+    /// At the start.
+    pub(super) fn take_up(&mut self, mut entries: Vec<Entry>) {
+        entries.sort_by_key(|e| e.turn);
+        self.turn = entries.last().map_or(0, |e| e.turn);
+        for entry in entries {
+            if !self.slots.contains_key(&entry.key()) {
+                self.insert(entry);
+            }
+        }
+        self.make_room();
+    }
+
+    pub(super) fn finish(&mut self, key: &Key, outcome: &Outcome) {
+        self.end(key, outcome);
+        self.changes.note(key);
+        self.make_room();
+    }
+
+    /// Whether a card can be kept; what no call waits for is let go of for it, oldest first.
+    pub(super) fn has_room_for(&mut self, entry: &Entry) -> bool {
+        let bytes = entry.card_bytes();
+        while self.card_bytes + bytes > CARD_BYTES {
+            let oldest = self.comments.front().or_else(|| self.parked.front());
+            let Some(oldest) = oldest.cloned() else {
+                return false;
+            };
+            self.finish(&oldest, &Outcome::Dropped(Why::NoRoom));
+        }
+        true
+    }
+
+    /// Lets go of the oldest that are beyond a bound.
+    pub(super) fn make_room(&mut self) {
+        while self.parked.len() > PARKED_CARDS
+            && let Some(oldest) = self.parked.front().cloned()
+        {
+            self.end(&oldest, &Outcome::Dropped(Why::NoRoom));
+            self.changes.note(&oldest);
+        }
+        while self.comments.len() > COMMENTS_DUE
+            && let Some(oldest) = self.comments.front().cloned()
+        {
+            self.end(&oldest, &Outcome::Dropped(Why::NoRoom));
+            self.changes.note(&oldest);
+        }
+        while self.finished.len() > FINISHED_CALLS
+            && let Some(oldest) = self.finished.pop_front()
+        {
+            self.slots.remove(&oldest);
+            self.changes.note(&oldest);
+        }
+    }
+
+    pub(super) fn end(&mut self, key: &Key, outcome: &Outcome) {
+        let Some(slot) = self.remove(key) else { return };
+        let (phase, why) = match outcome {
+            Outcome::Settled => (Phase::Settled, None),
+            Outcome::Expired(why) => (Phase::Expired, Some(*why)),
+            Outcome::ExpiredWithComment(why) => (Phase::CommentDue, Some(*why)),
+            Outcome::Parked(_) => (Phase::Parked, None),
+            Outcome::Dropped(why) => (Phase::Dropped, Some(*why)),
+        };
+        let reason = match outcome {
+            Outcome::Settled => None,
+            Outcome::Parked(reason) => Some(shortened(reason)),
+            _ => why.map(|why| told(why, slot.entry.reason.as_deref())),
+        };
+        self.turn += 1;
+        let mut entry = Entry {
+            phase,
+            turn: self.turn,
+            attempts: slot.entry.attempts + 1,
+            reason,
+            why,
+            ..slot.entry
+        };
+        if phase.is_finished() {
+            entry.card = None;
+        }
+        if phase == Phase::CommentDue {
+            // The comment is all that is left of the call: it must outlast a power cut.
+            self.changes.hurry();
+        }
+        self.insert(entry);
+    }
+}
