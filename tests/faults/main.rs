@@ -20,7 +20,11 @@
 )]
 
 mod fate;
+mod gather;
+mod mixed;
 mod office;
 mod oracle;
+mod plan;
 mod process;
 mod shim;
+mod summary;
