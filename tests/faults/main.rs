@@ -19,11 +19,16 @@
     reason = "the numbers are for whoever asked for them"
 )]
 
+mod clock;
+mod disk;
 mod fate;
 mod gather;
+mod kills;
+mod line;
 mod mixed;
 mod office;
 mod oracle;
+mod outage;
 mod plan;
 mod process;
 mod shim;

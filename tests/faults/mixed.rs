@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use ringcard::demo::hipcall::{Aim, Fault, Kind, StandIn, StandInSettings};
 use ringcard::demo::identity::Identity;
 use ringcard::demo::panel::fresh_uuid;
+use ringcard::store::outbox::Phase;
 use ringcard::system::control::Request;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -50,7 +51,7 @@ pub struct Run {
     pub elsewhere: StandIn,
 }
 
-fn number_of(name: &str, otherwise: u64) -> u64 {
+pub fn number_of(name: &str, otherwise: u64) -> u64 {
     let value = std::env::var(format!("RINGCARD_FAULTS_{name}")).ok();
     value.map_or(otherwise, |text| text.parse().expect("a number"))
 }
@@ -243,7 +244,9 @@ impl Run {
             let from = self.now();
             self.seen.lock().await.lives.last_mut().unwrap().end = from;
             self.office.kill().await;
+            let bad = self.disk_is_bad();
             let took = self.office.start().await;
+            let bad = bad || self.disk_is_bad();
             let ready = self.now();
             self.trouble(Trouble::Killed, from).await;
             let mut seen = self.seen.lock().await;
@@ -251,7 +254,6 @@ impl Run {
                 ready,
                 end: Ms::MAX,
             });
-            let bad = self.disk_is_bad();
             seen.restarts.push((took, bad));
         }
     }
@@ -400,6 +402,8 @@ impl Run {
             return;
         };
         let mut seen = self.seen.lock().await;
+        // What waited before and is not there any more has come to no end, whatever was said then.
+        seen.said.retain(|_, said| said.phase != Phase::Waiting);
         for entry in entries {
             let said = super::fate::Said {
                 phase: entry.phase,
@@ -418,7 +422,6 @@ impl Run {
             let ready = seen.lives.last().map_or(0, |life| life.ready);
             if let Some(rss) = resident_kib(self.office.pid()) {
                 seen.samples.push(Sample {
-                    at,
                     age: at.saturating_sub(ready),
                     rss,
                     state: occupied_kib(&self.office.state),

@@ -166,16 +166,22 @@ impl Office {
 
     /// Starts the daemon and tells how long that took.
     pub async fn start(&self) -> Duration {
-        let mut process = Process::start(&Place {
+        let mut process = self.begin();
+        let took = process.ready().await;
+        *self.process.lock().await = Some(process);
+        took
+    }
+
+    /// Starts a daemon that nobody waits for.
+    pub fn begin(&self) -> Process {
+        let process = Process::start(&Place {
             config: &self.made_up.config_path(),
             directory: self.directory.path(),
             state: &self.state,
             shim: &self.shim,
         });
         *self.pid.lock().unwrap() = process.pid;
-        let took = process.ready().await;
-        *self.process.lock().await = Some(process);
-        took
+        process
     }
 
     pub async fn kill(&self) {
@@ -261,6 +267,22 @@ impl Office {
         let id = CallId::parse(call)?;
         let entries = self.entries().await.unwrap_or_default();
         entries.into_iter().find(|entry| entry.call == id)
+    }
+
+    /// Waits until the daemon says that a call's card has come to such an end.
+    pub async fn until_entry(&self, call: &str, wanted: impl Fn(&Entry) -> bool) -> Entry {
+        let reached = async {
+            loop {
+                match self.entry(call).await {
+                    Some(entry) if wanted(&entry) => return entry,
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, reached).await {
+            Ok(entry) => entry,
+            Err(_) => panic!("not reached: {:?}\n{}", self.entry(call).await, self.log()),
+        }
     }
 
     /// Waits until the status is as wanted.

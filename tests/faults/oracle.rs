@@ -85,8 +85,9 @@ impl Case<'_> {
         for asked in [Some(&self.call.init), self.call.hangup.as_ref()] {
             let Some(asked) = asked else { continue };
             if asked.accepted() {
-                let took = asked.end - asked.at;
-                judgement.slowest_200 = judgement.slowest_200.max(took);
+                if !self.paused(asked) {
+                    judgement.slowest_200 = judgement.slowest_200.max(asked.end - asked.at);
+                }
                 continue;
             }
             let mut lives = self.history.lives.iter();
@@ -95,6 +96,11 @@ impl Case<'_> {
                 complaints.push(format!("not answered with 200: {asked:?}"));
             }
         }
+    }
+
+    fn paused(&self, asked: &Asked) -> bool {
+        let mut troubles = self.history.troubles.iter();
+        troubles.any(|t| t.what == Trouble::Paused && t.from <= asked.end && asked.at <= t.to)
     }
 
     /// Every card is the right one, in the call's life, and another one only after a doubt.

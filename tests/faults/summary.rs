@@ -17,7 +17,6 @@ const GROWN_UP: Ms = 2_000;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    pub at: Ms,
     /// Since its process was ready.
     pub age: Ms,
     /// KiB in memory, and of the state directory's files.
@@ -147,7 +146,6 @@ mod tests {
 
     fn samples(rss: impl Fn(u64) -> u64) -> Vec<Sample> {
         let sample = |at: Ms| Sample {
-            at,
             age: GROWN_UP,
             rss: rss(at),
             state: 4 << 10,
