@@ -1,7 +1,7 @@
 //! The daemon as a process under the shim, with systemd's side of its notifications.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ pub struct Place<'a> {
 pub struct Process {
     child: Child,
     notifications: tokio::net::UnixDatagram,
+    log: PathBuf,
     pub pid: i32,
     pub started: Instant,
 }
@@ -46,9 +47,9 @@ impl Process {
         let notifications = UnixDatagram::bind(&socket).unwrap();
         notifications.set_nonblocking(true).unwrap();
         let notifications = tokio::net::UnixDatagram::from_std(notifications).unwrap();
-        let mut log = std::fs::File::options();
-        let log = log.create(true).append(true);
-        let log = log.open(place.directory.join("daemon.log")).unwrap();
+        let log = place.directory.join("daemon.log");
+        let mut file = std::fs::File::options();
+        let file = file.create(true).append(true).open(&log).unwrap();
         let mut command = ringcard(place.config);
         place.shim.load_into(&mut command, place.state);
         let started = Instant::now();
@@ -56,13 +57,14 @@ impl Process {
             .arg("run")
             .env("NOTIFY_SOCKET", &socket)
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(file)
             .spawn()
             .unwrap();
         let pid = i32::try_from(child.id().unwrap()).unwrap();
         Process {
             child,
             notifications,
+            log,
             pid,
             started,
         }
@@ -81,8 +83,10 @@ impl Process {
         };
         tokio::select! {
             () = told => self.started.elapsed(),
-            ended = self.child.wait() => panic!("the daemon ended before it was ready: {ended:?}"),
-            () = tokio::time::sleep(PATIENCE) => panic!("the daemon is not ready"),
+            ended = self.child.wait() => {
+                panic!("the daemon ended before it was ready: {ended:?}\n{}", said(&self.log))
+            }
+            () = tokio::time::sleep(PATIENCE) => panic!("not ready\n{}", said(&self.log)),
         }
     }
 
@@ -101,6 +105,10 @@ impl Process {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         assert!(ended.unwrap().unwrap().success());
     }
+}
+
+fn said(log: &Path) -> String {
+    std::fs::read_to_string(log).unwrap_or_default()
 }
 
 /// What a process occupies in memory now, in KiB; nothing once it is gone.

@@ -36,14 +36,13 @@ static struct {
     int64_t refused;        /* told back: what has failed or stalled so far */
 } none, *volatile bad = &none;
 static char state[4096];
-
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *control = getenv("RINGCARD_SHIM_CONTROL"), *below = getenv("RINGCARD_SHIM_STATE");
     int fd = control && below ? open(control, O_RDWR | O_CLOEXEC) : -1;
-    void *page = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (page == MAP_FAILED) {
         fputs("the shim has no page to read from\n", stderr);
         _exit(70);
@@ -51,7 +50,6 @@ __attribute__((constructor)) static void begin(void)
     snprintf(state, sizeof state, "%s/", below);
     bad = page;
 }
-
 static int in_state(const char *path) { return strncmp(path, state, strlen(state)) == 0; }
 static int is_state(int fd)
 {
@@ -68,7 +66,6 @@ static int refuse(int64_t error)
     errno = (int)error;
     return -1;
 }
-
 #define WRITES(type, name, parameters, ...)                                                                 \
     type name parameters { return bad->write_errno && is_state(fd) ? refuse(bad->write_errno) : REAL(name)(__VA_ARGS__); }
 WRITES(ssize_t, write, (int fd, const void *data, size_t size), fd, data, size)
@@ -103,7 +100,10 @@ OPENS(open)
 OPENS(open64)
 int rename(const char *from, const char *to) { return open_fails(to, O_CREAT) ? -1 : REAL(rename)(from, to); }
 int unlink(const char *path) { return open_fails(path, O_CREAT) ? -1 : REAL(unlink)(path); }
-int mkdir(const char *path, mode_t mode) { return open_fails(path, O_CREAT) ? -1 : REAL(mkdir)(path, mode); }
+int mkdir(const char *path, mode_t mode) /* one that is there already is that first, on any disk */
+{
+    return access(path, F_OK) && open_fails(path, O_CREAT) ? -1 : REAL(mkdir)(path, mode);
+}
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
