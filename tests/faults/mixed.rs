@@ -294,7 +294,7 @@ impl Run {
                 Trouble::Names
             }
             Trial::Dates => {
-                let years = if happening.lasts % 2 == 0 {
+                let years = if happening.lasts.is_multiple_of(2) {
                     1970..1980
                 } else {
                     2900..3000

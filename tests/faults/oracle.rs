@@ -14,9 +14,11 @@ use super::fate::{Asked, Bad, Call, Card, History, Ms, Said, Stretch, Trouble};
 
 /// A card that was on its way when its call ended, or when its time was over, may still arrive.
 const IN_FLIGHT: Ms = 2_000;
-/// Once the line, the quota and the process are good again, a card that is still worth something has been
-/// seen after this: a try that hangs takes 5 s, the pause after it a second or two.
-pub const RECOVERY: Ms = 8_000;
+/// Once the line is good again, a card that is still worth something has been seen after this: a try that
+/// hangs takes 5 s, the pause after it a second or two.
+const RECOVERY: Ms = 8_000;
+/// The same where no try hangs, or the process is a new one.
+const QUICK_RECOVERY: Ms = 4_000;
 /// So long a call with nothing wrong around it must have lived for its card to be missed.
 const SURE: Ms = 2_000;
 /// The 200 is given by then, durable or not.
@@ -189,8 +191,7 @@ impl Case<'_> {
                 return None;
             }
         };
-        if told != Some(Fate::Unseen) && self.had_to_be_delivered() && !self.may_be_lost(&call.init)
-        {
+        if self.had_to_be_delivered() && !self.may_be_lost(&call.init) {
             complaints.push(format!(
                 "it had to be delivered, and was not: {:?}",
                 call.said
@@ -277,31 +278,21 @@ impl Case<'_> {
         let (begin, end) = self.life();
         let general = self.history.troubles.iter();
         let general = general.filter(|t| t.what != Trouble::Disk && t.from <= end);
-        let own = self.call.bad.iter().filter(|bad| bad.at <= end);
-        let last = general
-            .map(|t| t.to.min(end))
-            .chain(own.map(|bad| Self::over(bad).min(end)))
-            .max();
-        if self
-            .call
-            .bad
-            .iter()
-            .any(|bad| matches!(bad.what, Trouble::Refused | Trouble::Elsewhere))
-        {
+        let own = self.call.bad.iter();
+        let final_word = |bad: &Bad| {
+            use Trouble::{Elsewhere, Refused, Unknown};
+            matches!(bad.what, Refused | Elsewhere | Unknown)
+        };
+        if own.clone().any(final_word) {
             return false;
         }
-        match last {
-            Some(last) if last + RECOVERY > begin => end - last.max(begin) >= RECOVERY,
-            _ => end - begin >= SURE,
-        }
-    }
-
-    /// When a bad request is over for its sender.
-    fn over(bad: &Bad) -> Ms {
-        match bad.what {
-            Trouble::Silent => bad.at + REQUEST,
-            _ => bad.at,
-        }
+        // From when until when each trouble may be felt.
+        let felt = general.map(|t| (t.from, t.to + recovery(t.what)));
+        let felt = felt.chain(own.map(|bad| (bad.at, over(bad) + recovery(bad.what))));
+        let felt: Vec<(Ms, Ms)> = felt.filter(|(_, until)| *until > begin).collect();
+        let at_once = felt.iter().all(|(from, _)| *from > begin + SURE);
+        let recovered = felt.iter().map(|(_, until)| *until).max();
+        (at_once && end - begin >= SURE) || recovered.is_some_and(|until| until <= end)
     }
 
     /// Whether no disk had taken an event when the process was killed.
@@ -325,6 +316,23 @@ impl Case<'_> {
                 .call
                 .hangup
                 .is_some_and(|hangup| self.may_be_lost(&hangup))
+    }
+}
+
+/// When a bad request is over for its sender.
+fn over(bad: &Bad) -> Ms {
+    match bad.what {
+        Trouble::Silent => bad.at + REQUEST,
+        _ => bad.at,
+    }
+}
+
+/// How long after a trouble a card that is still worth something has been seen.
+fn recovery(what: Trouble) -> Ms {
+    use Trouble::{Broken, Fault, Killed, Paused, Quota};
+    match what {
+        Killed | Paused | Broken | Fault | Quota => QUICK_RECOVERY,
+        _ => RECOVERY,
     }
 }
 
@@ -454,8 +462,9 @@ mod tests {
             said: said(Phase::Settled, None),
             ..good()
         };
-        assert!(complaint(call(113_000), &[]).contains("after its call"));
-        assert_eq!(fate(call(110_500), &[]), Fate::Unseen);
+        let down = trouble(Trouble::Down, 99_000, 109_000);
+        assert!(complaint(call(113_000), &[down]).contains("after its call"));
+        assert_eq!(fate(call(110_500), &[down]), Fate::Unseen);
         // Hipcall did not get through to tell of the end.
         let mut untold = call(113_000);
         untold.hangup = Some(Asked {
@@ -467,7 +476,7 @@ mod tests {
         // The end itself was lost with the memory of the process that took it.
         let disk = trouble(Trouble::Disk, 105_000, 111_000);
         let killed = trouble(Trouble::Killed, 111_000, 111_500);
-        let judgement = judged(call(113_000), &[disk, killed]);
+        let judgement = judged(call(113_000), &[down, disk, killed]);
         assert_eq!((judgement.violations.len(), judgement.lost_ends), (0, 1));
     }
 
@@ -592,6 +601,21 @@ mod tests {
             fate(ended(Why::CallEnded), &[longer]),
             Fate::Expired(Why::CallEnded)
         );
+        // What went wrong later is none either.
+        let later = trouble(Trouble::Killed, 109_000, 109_500);
+        assert!(complaint(ended(Why::CallEnded), &[later]).contains("had to be delivered"));
+        // A new process has nothing to recover from but its start.
+        let killed = trouble(Trouble::Killed, 103_000, 104_000);
+        assert!(complaint(ended(Why::CallEnded), &[killed]).contains("had to be delivered"));
+        // Taken just as the call ended, and with all the time before it.
+        let mut too_late = good();
+        too_late.cards[0] = Card {
+            late: Some(100),
+            seen: false,
+            ..card(110_100)
+        };
+        assert!(complaint(too_late.clone(), &[]).contains("had to be delivered"));
+        assert_eq!(fate(too_late, &[longer]), Fate::Unseen);
         // What the disk does is no reason.
         let disk = trouble(Trouble::Disk, 99_000, 112_000);
         assert!(complaint(ended(Why::CallEnded), &[disk]).contains("had to be delivered"));

@@ -202,14 +202,16 @@ fn happenings(dice: &mut fastrand::Rng, end: Ms, kinds: &[String]) -> Vec<Happen
 fn kills(dice: &mut fastrand::Rng, end: Ms, every: Ms) -> Vec<Ms> {
     let mut kills = Vec::new();
     let mut at = 0;
-    while every > 0 {
+    if every == 0 {
+        return kills;
+    }
+    loop {
         at += every / 2 + dice.u64(..every);
         if at >= end {
-            break;
+            return kills;
         }
         kills.push(at);
     }
-    kills
 }
 
 #[cfg(test)]

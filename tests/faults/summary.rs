@@ -37,14 +37,16 @@ fn quarters(samples: &[Sample], size: impl Fn(&Sample) -> u64) -> (u64, u64) {
 
 /// What has grown, in words.
 pub fn swollen(samples: &[Sample]) -> Vec<String> {
-    let sizes: [(&str, fn(&Sample) -> u64); 2] =
-        [("memory", |s| s.rss), ("the state directory", |s| s.state)];
-    let grown = sizes.into_iter().filter_map(|(what, size)| {
-        let (first, last) = quarters(samples, size);
-        let too_much = last > first * GROWTH + NOISE_KIB;
-        too_much.then(|| format!("{what} grew from {first} to {last} KiB"))
-    });
-    grown.collect()
+    let sizes = [
+        ("memory", quarters(samples, |s| s.rss)),
+        ("the state directory", quarters(samples, |s| s.state)),
+    ];
+    let too_much = sizes
+        .into_iter()
+        .filter(|(_, (first, last))| *last > first * GROWTH + NOISE_KIB);
+    too_much
+        .map(|(what, (first, last))| format!("{what} grew from {first} to {last} KiB"))
+        .collect()
 }
 
 pub fn table(
@@ -80,6 +82,8 @@ pub fn table(
         "cards posted again after a doubt",
         judgement.duplicates.to_string(),
     );
+    let comments = history.calls.iter().map(|call| call.comments.len());
+    row("comments", comments.sum::<usize>().to_string());
     row(
         "late cards of lost ends (disk, then kill)",
         judgement.lost_ends.to_string(),
@@ -101,13 +105,13 @@ pub fn table(
     row("slowest restart", slowest(false));
     row("slowest restart on a bad disk", slowest(true));
     row("slowest 200", format!("{} ms", judgement.slowest_200));
-    let sizes: [(&str, fn(&Sample) -> u64); 2] = [("memory", |s| s.rss), ("state", |s| s.state)];
-    for (what, size) in sizes {
-        let (first, last) = quarters(&seen.samples, size);
-        row(
-            &format!("{what}, first and last quarter, KiB"),
-            format!("{first}, {last}"),
-        );
+    let sizes = [
+        ("memory", quarters(&seen.samples, |s| s.rss)),
+        ("state", quarters(&seen.samples, |s| s.state)),
+    ];
+    for (what, (first, last)) in sizes {
+        let name = format!("{what}, first and last quarter, KiB");
+        row(&name, format!("{first}, {last}"));
     }
     row("violations", judgement.violations.len().to_string());
     text
