@@ -4,7 +4,7 @@
 //! - `oracle`, `fate`: what may become of a call, and what became of it; pure, with made-up histories
 //! - `plan`: a seed decides calls, faults and kills; pure
 //! - `office`, `process`, `shim`: the daemon with everything around it
-//! - `mixed`, `gather`, `summary`: everything at once, then the judgement
+//! - `mixed`, `misfortune`, `gather`, `summary`: everything at once, then the judgement
 //! - `disk`, `clock`, `line`, `outage`, `kills`: one fault at a time, as sentences
 //!
 //! `RINGCARD_FAULTS_SEED` plays a run again (`target/faults/` keeps the seeds of failed ones),
@@ -25,6 +25,7 @@ mod fate;
 mod gather;
 mod kills;
 mod line;
+mod misfortune;
 mod mixed;
 mod office;
 mod oracle;

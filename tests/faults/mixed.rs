@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use ringcard::demo::hipcall::{Aim, Fault, Kind, StandIn, StandInSettings};
-use ringcard::demo::identity::Identity;
+use ringcard::demo::hipcall::{StandIn, StandInSettings};
 use ringcard::demo::panel::fresh_uuid;
 use ringcard::store::outbox::Phase;
-use ringcard::system::control::Request;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -16,7 +13,7 @@ use super::fate::{Life, Ms, Stretch, Trouble};
 use super::gather::{Heard, gather};
 use super::office::{self, CONTACTS, MACHINE, Office, Setting, Told, hangup, init};
 use super::oracle::judge;
-use super::plan::{Caller, Failing, Happening, Measure, Plan, Trial, Who};
+use super::plan::{Caller, Measure, Plan, Who};
 use super::process::{occupied_kib, resident_kib};
 use super::shim::Field;
 use super::summary::{self, Sample};
@@ -26,9 +23,6 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// How often the daemon is asked what became of its cards, which it remembers for some thousand calls.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
-/// What is stopped by SIGSTOP goes on after this: less than Hipcall waits for an answer.
-const PAUSE: Duration = Duration::from_millis(1_000);
-const YEAR_SECONDS: i64 = 365 * 24 * 3_600;
 
 /// What a run has seen so far.
 #[derive(Default)]
@@ -141,21 +135,21 @@ impl Run {
         Ms::try_from(since.as_millis()).unwrap()
     }
 
-    fn now(&self) -> Ms {
+    pub fn now(&self) -> Ms {
         self.ms(Instant::now())
     }
 
-    async fn log(&self, what: impl std::fmt::Display) {
+    pub async fn log(&self, what: impl std::fmt::Display) {
         let line = format!("{:>8} {what}", self.now());
         self.seen.lock().await.log.push(line);
     }
 
-    async fn until(&self, at: Ms) {
+    pub async fn until(&self, at: Ms) {
         let at = self.began + Duration::from_millis(at);
         tokio::time::sleep_until(at.into()).await;
     }
 
-    async fn trouble(&self, what: Trouble, from: Ms) {
+    pub async fn trouble(&self, what: Trouble, from: Ms) {
         let to = self.now();
         self.log(format!("{what:?} from {from}")).await;
         self.seen
@@ -264,129 +258,6 @@ impl Run {
         fields
             .iter()
             .any(|field| self.office.shim.read(*field) != 0)
-    }
-
-    async fn misfortune(&self, happenings: &[Happening]) {
-        for happening in happenings {
-            self.until(happening.at).await;
-            self.log(format!("{} begins", happening.name)).await;
-            self.happen(happening).await;
-            self.log(format!("{} is over", happening.name)).await;
-        }
-    }
-
-    async fn happen(&self, happening: &Happening) {
-        let (hipcall, shim) = (&self.office.hipcall, &self.office.shim);
-        let (from, until) = (self.now(), happening.at + happening.lasts);
-        let trouble = match happening.trial {
-            Trial::Down => {
-                hipcall.go_down().await;
-                self.until(until).await;
-                hipcall.come_up().await.unwrap();
-                Trouble::Down
-            }
-            Trial::Names => {
-                shim.set(Field::NoNames, 1);
-                // A name is only asked for where there is no connection yet.
-                hipcall.cut();
-                self.until(until).await;
-                shim.set(Field::NoNames, 0);
-                Trouble::Names
-            }
-            Trial::Dates => {
-                let years = if happening.lasts.is_multiple_of(2) {
-                    1970..1980
-                } else {
-                    2900..3000
-                };
-                let identity = self.office.authority.identity(years).unwrap();
-                self.shown(&identity, until).await;
-                Trouble::Dates
-            }
-            Trial::Stranger => {
-                self.shown(&Identity::generate().unwrap(), until).await;
-                Trouble::Stranger
-            }
-            Trial::CutLine => {
-                hipcall.cut();
-                Trouble::Broken
-            }
-            Trial::Clock { years } => {
-                shim.set(Field::Realtime, years * YEAR_SECONDS);
-                self.until(until).await;
-                shim.set(Field::Realtime, 0);
-                return;
-            }
-            Trial::Disk(disk) => {
-                shim.spoil(disk);
-                self.until(until).await;
-                shim.repair();
-                Trouble::Disk
-            }
-            Trial::Pause => {
-                self.office.signal(Signal::SIGSTOP).await;
-                tokio::time::sleep(PAUSE).await;
-                self.office.signal(Signal::SIGCONT).await;
-                Trouble::Paused
-            }
-            Trial::Sync => {
-                let fewer = CONTACTS + happening.lasts as usize % 7;
-                office::export(self.office.path("").as_path(), fewer);
-                let request = Request::Sync {
-                    source: None,
-                    accept_removals: false,
-                };
-                // A kill in between is meant to happen.
-                let _ = self.office.ask::<serde_json::Value>(request).await;
-                return;
-            }
-            Trial::Posts { failing, count } => {
-                let (aim, faults) = self.faults(failing, count);
-                hipcall.script_at(&aim, faults);
-                self.until(until).await;
-                hipcall.mend();
-                // What they did is read from the record of requests.
-                return;
-            }
-        };
-        self.trouble(trouble, from).await;
-    }
-
-    /// The node is somebody else until then.
-    async fn shown(&self, identity: &Identity, until: Ms) {
-        self.office.hipcall.present(identity).unwrap();
-        self.until(until).await;
-        let right = self.office.authority.identity(office::YEARS).unwrap();
-        self.office.hipcall.present(&right).unwrap();
-    }
-
-    fn faults(&self, failing: Failing, count: usize) -> (Aim, Vec<Fault>) {
-        let secs = Duration::from_secs;
-        let some: &[Fault] = match failing {
-            Failing::Fault => &[500, 503, 408, 425, 502].map(Fault::Status),
-            Failing::Quota => &[Fault::StatusWithRetryAfter(429, 1)],
-            Failing::Token => &[401, 403].map(Fault::Status),
-            Failing::Unknown => &[Fault::Status(404)],
-            Failing::Refused => &[Fault::Status(422)],
-            Failing::Elsewhere => {
-                &[302, 307, 308].map(|status| Fault::Redirect(status, self.elsewhere.address()))
-            }
-            Failing::Hang => &[Fault::Hang],
-            Failing::Slow => &[Fault::Slow(secs(1)), Fault::Slow(secs(6))],
-            Failing::Drip => &[Fault::Drip(secs(1)), Fault::Drip(secs(8))],
-            Failing::HalfOpen => &[Fault::HalfOpen],
-            Failing::Close => &[Fault::Close],
-            Failing::Reset => &[Fault::Reset],
-            Failing::Taken => &[Fault::AcceptThenClose],
-            Failing::Cut => &[Fault::AcceptThenCut, Fault::StatusThenCut(503)],
-            Failing::ReadBack => &[Fault::Status(500), Fault::Hang, Fault::Close],
-        };
-        let kind = match failing {
-            Failing::ReadBack => Kind::ReadBack,
-            _ => Kind::Card,
-        };
-        let faults = some.iter().cycle().take(count).copied();
-        (Aim::at(kind), faults.collect())
     }
 
     async fn ask_again_and_again(&self) {

@@ -1,10 +1,9 @@
 //! A run in numbers, and whether memory and files stayed as they were.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::fate::{History, Ms, Trouble};
+use super::fate::{Asked, History, Ms, Trouble};
 use super::mixed::Seen;
 use super::oracle::{Fate, Judgement};
 use super::plan::Measure;
@@ -56,65 +55,96 @@ pub fn table(
     judgement: &Judgement,
     seen: &Seen,
 ) -> String {
-    let mut text = String::new();
-    let mut row = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<44} {value:>10}");
-    };
     let (seconds, rate) = (measure.seconds, measure.rate);
-    row("seed", seed.to_string());
-    row("seconds, calls a second", format!("{seconds}, {rate}"));
+    let mut rows = vec![
+        ("seed".into(), seed.to_string()),
+        (
+            "seconds, calls a second".into(),
+            format!("{seconds}, {rate}"),
+        ),
+    ];
+    rows.extend(of_calls(history, judgement));
+    rows.extend(of_the_process(history, judgement, seen));
+    let violations = judgement.violations.len().to_string();
+    rows.push(("violations".into(), violations));
+    let lines = rows
+        .iter()
+        .map(|(name, value)| format!("{name:<44} {value:>10}\n"));
+    lines.collect()
+}
+
+type Rows = Vec<(String, String)>;
+
+fn of_calls(history: &History, judgement: &Judgement) -> Rows {
     let events = history
         .calls
         .iter()
         .flat_map(|c| [Some(c.init), c.hangup])
         .flatten();
-    let (accepted, all) = (
-        events.clone().filter(|e| e.accepted()).count(),
-        events.count(),
-    );
-    row("calls", history.calls.len().to_string());
-    row("events", all.to_string());
-    row("events answered 200", accepted.to_string());
-    for (fate, count) in &judgement.fates {
-        row(&in_words(fate), count.to_string());
-    }
-    row(
-        "cards posted again after a doubt",
-        judgement.duplicates.to_string(),
-    );
+    let accepted = events.clone().filter(Asked::accepted);
     let comments = history.calls.iter().map(|call| call.comments.len());
-    row("comments", comments.sum::<usize>().to_string());
-    row(
-        "late cards of lost ends (disk, then kill)",
-        judgement.lost_ends.to_string(),
+    let mut rows = vec![
+        ("calls".into(), history.calls.len()),
+        ("events".into(), events.clone().count()),
+        ("events answered 200".into(), accepted.count()),
+    ];
+    rows.extend(
+        judgement
+            .fates
+            .iter()
+            .map(|(fate, count)| (in_words(fate), *count)),
     );
-    row(
-        "answers not 200 while the process was up",
-        judgement.not_200.to_string(),
-    );
+    rows.extend([
+        (
+            "cards posted again after a doubt".into(),
+            judgement.duplicates,
+        ),
+        ("comments".into(), comments.sum::<usize>()),
+        (
+            "late cards of lost ends (disk, then kill)".into(),
+            judgement.lost_ends,
+        ),
+        (
+            "answers not 200 while the process was up".into(),
+            judgement.not_200,
+        ),
+    ]);
+    rows.into_iter()
+        .map(|(name, count)| (name, count.to_string()))
+        .collect()
+}
+
+fn of_the_process(history: &History, judgement: &Judgement, seen: &Seen) -> Rows {
     let kills = history
         .troubles
         .iter()
         .filter(|t| t.what == Trouble::Killed);
-    row("kills", kills.count().to_string());
     let slowest = |bad: bool| {
         let took = seen.restarts.iter().filter(|(_, disk)| *disk == bad);
         let slowest = took.map(|(took, _)| took).max();
         slowest.map_or("-".into(), |took| ms(*took))
     };
-    row("slowest restart", slowest(false));
-    row("slowest restart on a bad disk", slowest(true));
-    row("slowest 200", format!("{} ms", judgement.slowest_200));
-    let sizes = [
-        ("memory", quarters(&seen.samples, |s| s.rss)),
-        ("state", quarters(&seen.samples, |s| s.state)),
-    ];
-    for (what, (first, last)) in sizes {
-        let name = format!("{what}, first and last quarter, KiB");
-        row(&name, format!("{first}, {last}"));
-    }
-    row("violations", judgement.violations.len().to_string());
-    text
+    let size = |size: fn(&Sample) -> u64| {
+        let (first, last) = quarters(&seen.samples, size);
+        format!("{first}, {last}")
+    };
+    vec![
+        ("kills".into(), kills.count().to_string()),
+        ("slowest restart".into(), slowest(false)),
+        ("slowest restart on a bad disk".into(), slowest(true)),
+        (
+            "slowest 200".into(),
+            format!("{} ms", judgement.slowest_200),
+        ),
+        (
+            "memory, first and last quarter, KiB".into(),
+            size(|s| s.rss),
+        ),
+        (
+            "state, first and last quarter, KiB".into(),
+            size(|s| s.state),
+        ),
+    ]
 }
 
 fn in_words(fate: &Fate) -> String {
