@@ -553,14 +553,11 @@ mod tests {
         let valid = authority.identity(2000..3000).unwrap();
         let mut office = Office::open().await;
         office.hipcall.present(&valid).unwrap();
-        let client = || {
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(client_config(&valid.ca_pem).unwrap())
-                .no_proxy()
-                .build()
-                .unwrap()
-        };
-        office.client = client();
+        office.client = reqwest::Client::builder()
+            .tls_backend_preconfigured(client_config(&valid.ca_pem).unwrap())
+            .no_proxy()
+            .build()
+            .unwrap();
         assert!(office.post().await.is_ok());
         for other in [
             authority.identity(2000..2001).unwrap(),
