@@ -23,7 +23,7 @@ use super::shim::Shim;
 /// Longer than anything here takes; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The key of a card's time in `[card]`.
-const DEADLINE_KEY: &str = "lifetime";
+const DEADLINE_KEY: &str = "deadline";
 /// Contacts of the office, with the numbers 0 to one less.
 pub const CONTACTS: usize = 500;
 const LINE: &str = "+908505550100";

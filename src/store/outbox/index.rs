@@ -109,10 +109,6 @@ impl Index {
         if phase.is_finished() {
             entry.card = None;
         }
-        if phase == Phase::CommentDue {
-            // The comment is all that is left of the call: it must outlast a power cut.
-            self.changes.hurry();
-        }
         self.insert(entry);
     }
 }
