@@ -164,6 +164,10 @@ fn calls(dice: &mut fastrand::Rng, end: Ms, rate: u64, contacts: usize) -> Vec<C
 }
 
 fn happenings(dice: &mut fastrand::Rng, end: Ms, kinds: &[String]) -> Vec<Happening> {
+    for kind in kinds {
+        let known = KINDS.iter().any(|(name, _)| name == kind);
+        assert!(known, "no fault is called `{kind}`");
+    }
     let wanted = |name: &str| kinds.is_empty() || kinds.iter().any(|kind| kind == name);
     let known: Vec<_> = KINDS.iter().filter(|(name, _)| wanted(name)).collect();
     let mut happenings = Vec::new();
@@ -244,6 +248,12 @@ mod tests {
         assert!((50..70).contains(&plan.kills.len()), "{}", plan.kills.len());
         let in_time = |at: &Ms| *at < 600_000;
         assert!(plan.calls.iter().all(|call| in_time(&call.at)) && plan.kills.iter().all(in_time));
+    }
+
+    #[test]
+    #[should_panic(expected = "no fault is called `dwon`")]
+    fn a_fault_that_does_not_exist_is_no_peaceful_run() {
+        Plan::new(7, &measure(&["dwon"]), 500);
     }
 
     #[test]
