@@ -18,7 +18,7 @@ use crate::status::AlarmId;
 use crate::system::chain;
 
 /// The first pause before Hipcall is asked whether it takes the token again, which doubles.
-const FIRST_PROBE: Duration = Duration::from_secs(30);
+const FIRST_PROBE: Duration = Duration::from_secs(5);
 const LONGEST_PROBE: Duration = Duration::from_secs(600);
 /// How often the tokens' files are looked at: a file time each.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

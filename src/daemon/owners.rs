@@ -131,7 +131,7 @@ fn pause(verdict: Verdict, failures: u32, dice: f64) -> Duration {
     let spread = 0.5 + dice;
     let grown = doubled.min(LONGEST_PAUSE).mul_f64(spread);
     match verdict {
-        Verdict::Retry => grown,
+        Verdict::Retry | Verdict::RetrySoon => grown,
         Verdict::RetryAfter(wait) => grown.max(wait),
         Verdict::Park | Verdict::Pause | Verdict::RetryBriefly => REFUSED_PAUSE.mul_f64(spread),
     }

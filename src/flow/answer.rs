@@ -38,7 +38,8 @@ impl Reception for Flow {
             }
             Ok(Event::Ended(call)) => {
                 self.board.event(&account, "call_hangup");
-                self.outbox.call_ended(&account, &call, &self.clock.now());
+                let now = self.clock.now();
+                self.outbox.call_ended(&account, &call, &now).await;
             }
             Ok(Event::Other(name)) => self.board.event(&account, name.as_str()),
             Err(why) => {

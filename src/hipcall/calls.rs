@@ -49,10 +49,8 @@ impl CallsError {
 impl Client {
     pub async fn calls(&self) -> Result<CallList, CallsError> {
         let (node, turn) = (&self.node, self.aside_turn().await);
-        let request = self.http.get(format!(
-            "{node}/api/v3/calls?sort=started_at.desc&limit={CALLS}"
-        ));
-        let mut answer = self.ask(turn, request).await?;
+        let url = format!("{node}/api/v3/calls?sort=started_at.desc&limit={CALLS}");
+        let mut answer = self.ask(turn, |http| http.get(url)).await?;
         let date = date(answer.headers());
         let calls = read(&whole(&mut answer).await?)?;
         Ok(CallList {
@@ -138,7 +136,7 @@ mod tests {
         let (hipcall, client, _directory) = hipcall().await;
         for (fault, verdict) in [
             (Fault::Status(503), Verdict::Retry),
-            (Fault::Close, Verdict::Retry),
+            (Fault::Close, Verdict::RetrySoon),
             (Fault::Status(403), Verdict::Pause),
             (
                 Fault::StatusWithRetryAfter(429, 1),

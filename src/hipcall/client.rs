@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
@@ -24,9 +25,12 @@ use crate::domain::call::CallId;
 use crate::domain::card::Card;
 use crate::domain::fate::Why;
 
-/// One try, from the first byte to the last: Hipcall takes 0.2 to 0.4 s (measured).
+/// One request, from the first byte to the last.
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
-const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// The same where a telephone rings: Hipcall takes 0.2 to 0.4 s (measured).
+const CARD_TIME: Duration = Duration::from_secs(3);
+/// Less than any of these, so that it is known that nothing was sent.
+const CONNECT_TIME: Duration = Duration::from_secs(2);
 /// How often an idle connection is pinged, and how long the answer may take: a dead line is known, and
 /// replaced, before the next call and not by it.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -65,10 +69,14 @@ pub enum TrustError {
     Http(#[from] reqwest::Error),
 }
 
-/// Makes the connections of one kind of trust.
+/// Makes the connections of one kind of trust, and holds those that are open.
 #[derive(Clone)]
-pub struct Connector {
-    http: reqwest::Client,
+pub struct Connector(Arc<Connections>);
+
+struct Connections {
+    tls: rustls::ClientConfig,
+    names: Arc<Names>,
+    open: ArcSwap<reqwest::Client>,
 }
 
 impl Connector {
@@ -84,23 +92,40 @@ impl Connector {
             .with_no_client_auth();
         // A configuration that is handed to reqwest has to offer HTTP/2 itself; without, it is never spoken.
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .dns_resolver(Arc::new(names))
-            .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIME)
-            .timeout(REQUEST_TIME)
-            .pool_idle_timeout(None)
-            .pool_max_idle_per_host(1)
-            .tcp_nodelay(true)
-            .tcp_keepalive(PING_EVERY)
-            .http2_keep_alive_interval(PING_EVERY)
-            .http2_keep_alive_timeout(PING_TIME)
-            .http2_keep_alive_while_idle(true)
-            .build()?;
-        Ok(Connector { http })
+        let names = Arc::new(names);
+        let open = ArcSwap::from_pointee(http(&tls, &names)?);
+        Ok(Connector(Arc::new(Connections { tls, names, open })))
     }
+
+    pub(super) fn http(&self) -> Arc<reqwest::Client> {
+        self.0.open.load_full()
+    }
+
+    /// The connections of `used` are not to be trusted any more: what comes next opens others. A line that has
+    /// silently gone is found out by its pings only after half a minute, which no telephone rings.
+    fn leave(&self, used: &Arc<reqwest::Client>) {
+        if let Ok(fresh) = http(&self.0.tls, &self.0.names) {
+            self.0.open.compare_and_swap(used, Arc::new(fresh));
+        }
+    }
+}
+
+fn http(tls: &rustls::ClientConfig, names: &Arc<Names>) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .dns_resolver(names.clone())
+        .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIME)
+        .timeout(REQUEST_TIME)
+        .pool_idle_timeout(None)
+        .pool_max_idle_per_host(1)
+        .tcp_nodelay(true)
+        .tcp_keepalive(PING_EVERY)
+        .http2_keep_alive_interval(PING_EVERY)
+        .http2_keep_alive_timeout(PING_TIME)
+        .http2_keep_alive_while_idle(true)
+        .build()
 }
 
 fn authorities(trust: &Trust) -> Result<rustls::RootCertStore, TrustError> {
@@ -134,7 +159,7 @@ fn authorities(trust: &Trust) -> Result<rustls::RootCertStore, TrustError> {
 }
 
 pub struct Client {
-    pub(super) http: reqwest::Client,
+    pub(super) connector: Connector,
     pub(super) node: String,
     pub(super) authorization: HeaderValue,
     pub(super) turns: Turns,
@@ -150,13 +175,9 @@ impl Client {
     pub fn new(connector: &Connector, node: &str, token: &str) -> Option<Client> {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
         authorization.set_sensitive(true);
-        let (http, node) = (
-            connector.http.clone(),
-            node.trim_end_matches('/').to_owned(),
-        );
         Some(Client {
-            http,
-            node,
+            connector: connector.clone(),
+            node: node.trim_end_matches('/').to_owned(),
             authorization,
             turns: Turns::default(),
         })
@@ -199,10 +220,11 @@ impl Client {
     }
 
     pub async fn post_card(&self, turn: Turn, call: &CallId, card: &Card) -> Result<(), SendError> {
-        let request = self
-            .http
-            .post(self.of_call(call, "cards"))
-            .json(&Body { card });
+        let url = self.of_call(call, "cards");
+        let request = |http: &reqwest::Client| {
+            let request = http.post(url).timeout(CARD_TIME);
+            request.json(&Body { card })
+        };
         let sent = self.finish(turn, request).await;
         self.pause_if_refused(&sent);
         sent
@@ -210,9 +232,9 @@ impl Client {
 
     /// Whether Hipcall has a card for the call already.
     pub async fn has_card(&self, turn: Turn, call: &CallId) -> Result<bool, SendError> {
-        let answer = self
-            .ask(turn, self.http.get(self.of_call(call, "cards")))
-            .await;
+        let url = self.of_call(call, "cards");
+        let request = |http: &reqwest::Client| http.get(url).timeout(CARD_TIME);
+        let answer = self.ask(turn, request).await;
         self.pause_if_refused(&answer);
         let body: serde_json::Value =
             serde_json::from_slice(&read(&mut answer?).await).unwrap_or_default();
@@ -228,17 +250,25 @@ impl Client {
         content: &str,
     ) -> Result<(), SendError> {
         let body = serde_json::json!({ "content": content });
-        let request = self.http.post(self.of_call(call, "comments")).json(&body);
-        self.finish(turn, request).await
+        let url = self.of_call(call, "comments");
+        self.finish(turn, |http| http.post(url).json(&body)).await
     }
 
     /// Asks whether the token is taken; if so, cards go on.
     pub async fn probe(&self) -> Result<(), SendError> {
         let turn = self.turns.aside().await;
-        let request = self.http.get(format!("{}/api/v3/profile", self.node));
-        self.finish(turn, request).await?;
+        let url = format!("{}/api/v3/profile", self.node);
+        self.finish(turn, |http| http.get(url)).await?;
         self.turns.refuse(false);
         Ok(())
+    }
+
+    /// A request has not come through.
+    pub(super) fn failed(&self, error: &SendError, used: &Arc<reqwest::Client>) {
+        self.turns.line_is_down();
+        if error.may_have_arrived() {
+            self.connector.leave(used);
+        }
     }
 
     fn of_call(&self, call: &CallId, what: &str) -> String {
@@ -253,7 +283,11 @@ impl Client {
         }
     }
 
-    async fn finish(&self, turn: Turn, request: reqwest::RequestBuilder) -> Result<(), SendError> {
+    async fn finish(
+        &self,
+        turn: Turn,
+        request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
+    ) -> Result<(), SendError> {
         let mut answer = self.ask(turn, request).await?;
         // So that its connection can carry the next request; the status has settled the matter.
         let _ = tokio::time::timeout(REST_TIME, read(&mut answer)).await;
@@ -264,9 +298,10 @@ impl Client {
     pub(super) async fn ask(
         &self,
         mut turn: Turn,
-        request: reqwest::RequestBuilder,
+        request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
     ) -> Result<reqwest::Response, SendError> {
-        let request = request
+        let http = self.connector.http();
+        let request = request(&http)
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json");
         turn.sending();
@@ -274,7 +309,7 @@ impl Client {
             Ok(answer) => answer,
             Err(e) => {
                 let error = SendError::transport(e);
-                self.turns.line_is_down();
+                self.failed(&error, &http);
                 if !error.may_have_arrived() {
                     turn.not_sent();
                 }

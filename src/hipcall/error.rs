@@ -41,6 +41,8 @@ pub enum SendError {
 pub enum Verdict {
     /// Another try may succeed.
     Retry,
+    /// As above, and as soon as the line is back.
+    RetrySoon,
     /// As above, but not before this is over.
     RetryAfter(Duration),
     /// Another try may succeed within seconds: the call may not be registered yet.
@@ -59,7 +61,7 @@ impl SendError {
             | SendError::OutOfDate(_)
             | SendError::NotTrusted(_)
             | SendError::NoAnswer(_)
-            | SendError::Broken(_) => Verdict::Retry,
+            | SendError::Broken(_) => Verdict::RetrySoon,
             SendError::RateLimited { wait } => Verdict::RetryAfter(*wait),
             SendError::Refused { status, .. } => match status {
                 401 | 403 => Verdict::Pause,

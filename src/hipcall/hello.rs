@@ -13,14 +13,16 @@ impl Client {
     /// Needs no token and counts for no quota.
     pub async fn hello(&self) -> Result<Option<Timestamp>, SendError> {
         let root = format!("{}/", self.node);
-        match self.http.head(root).send().await {
+        let http = self.connector.http();
+        match http.head(root).send().await {
             Ok(answer) => {
                 self.turns.line_is_up();
                 Ok(date(answer.headers()))
             }
             Err(e) => {
-                self.turns.line_is_down();
-                Err(SendError::transport(e))
+                let error = SendError::transport(e);
+                self.failed(&error, &http);
+                Err(error)
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Whose request goes next, among all that use one token at one node.
 //!
 //! Cards go newest first: an old one must not make a telephone ring in vain. A first try waits only for the
-//! quota; further tries are few at a time, so that a node that hangs is not stormed. What no call waits for goes
+//! quota; further tries are few at a time, so that a node that hangs is not stormed, and while the node can't be
+//! reached only the newest is tried, so that nothing stands before it when the line is back. What no call waits for goes
 //! one at a time, with quota that cards leave, and only while no card is ready to go.
 //!
 //! A turn is a thing: whoever holds it may send once, and dropping it lets the next one in. While the token is
@@ -47,6 +48,8 @@ struct State {
     again_under_way: usize,
     aside_under_way: bool,
     refused: bool,
+    /// The last request reached nobody.
+    down: bool,
 }
 
 struct Waiter {
@@ -181,20 +184,20 @@ impl Turns {
 
     /// A request came through: whoever waits because the line was down need not wait any longer.
     pub(super) fn line_is_up(&self) {
-        if !self.0.down.send_if_modified(std::mem::take) {
+        let mut state = self.0.lock();
+        if !std::mem::take(&mut state.down) {
             return;
         }
         let now = Instant::now();
-        let mut state = self.0.lock();
         state.again.values_mut().for_each(|w| w.not_before = now);
         drop(state);
+        self.0.down.send_replace(false);
         self.0.dispatch();
     }
 
     pub(super) fn line_is_down(&self) {
-        self.0
-            .down
-            .send_if_modified(|down| !std::mem::replace(down, true));
+        self.0.lock().down = true;
+        self.0.down.send_replace(true);
     }
 
     /// Comes when the last request came through.
@@ -218,7 +221,13 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let mut state = self.0.0.lock();
         state.first.remove(&self.1);
-        state.again.remove(&self.1);
+        let waited = state.again.remove(&self.1).is_some();
+        let is_down = state.down;
+        drop(state);
+        // The next in rank takes its place at the line.
+        if waited && is_down {
+            self.0.0.dispatch();
+        }
     }
 }
 
@@ -278,12 +287,16 @@ impl State {
             .keys()
             .next_back()
             .map(|rank| (*rank, Kind::First));
+        // The newest alone finds out whether a line that was down is back, so that it is the first to go.
+        let (candidates, has_room) = match self.down {
+            true => (1, under_way == 0),
+            false => (usize::MAX, self.again_under_way < AGAIN_AT_ONCE),
+        };
         let again = || {
-            let mut newest_first = self.again.iter().rev();
+            let mut newest_first = self.again.iter().rev().take(candidates);
             let (rank, _) = newest_first.find(|(_, waiter)| waiter.not_before <= now)?;
             Some((*rank, Kind::Again))
         };
-        let has_room = self.again_under_way < AGAIN_AT_ONCE;
         let again = has_room.then(again).flatten();
         first.into_iter().chain(again).max_by_key(|(rank, _)| *rank)
     }

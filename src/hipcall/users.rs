@@ -90,10 +90,8 @@ impl Client {
 
     async fn page(&self, offset: usize) -> Result<Page, UsersError> {
         let (node, turn) = (&self.node, self.aside_turn().await);
-        let request = self.http.get(format!(
-            "{node}/api/v3/users?limit={PAGE}&offset={offset}&sort=id.asc"
-        ));
-        let mut answer = self.ask(turn, request).await?;
+        let url = format!("{node}/api/v3/users?limit={PAGE}&offset={offset}&sort=id.asc");
+        let mut answer = self.ask(turn, |http| http.get(url)).await?;
         Page::read(&whole(&mut answer).await?)
     }
 }
@@ -269,7 +267,7 @@ mod tests {
         let client = hipcall.client(TOKEN);
         for (fault, verdict) in [
             (Fault::Status(503), Verdict::Retry),
-            (Fault::Close, Verdict::Retry),
+            (Fault::Close, Verdict::RetrySoon),
             (Fault::Status(403), Verdict::Pause),
             (
                 Fault::StatusWithRetryAfter(429, 1),

@@ -57,6 +57,9 @@ pub struct Entry {
     pub deadline: Deadline,
     /// What went wrong last, in the operator's words; never a part of the card.
     pub reason: Option<String>,
+    /// Its call has ended while it waited, which a restart must know: the event is not told again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
     /// Hipcall may have it although it never said so: to be asked before it is sent again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncertain: bool,
@@ -78,6 +81,7 @@ impl Entry {
             attempts: 0,
             deadline,
             reason: None,
+            ended: false,
             uncertain: false,
             why: None,
             card: Some(card),

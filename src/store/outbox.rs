@@ -192,25 +192,13 @@ impl Outbox {
         }
     }
 
-    /// The call is over: its card, if it still waits, is not worth sending, and a late start of it neither.
-    pub fn call_ended(&self, account: &str, call: &CallId, now: &Moment) {
-        let mut index = self.lock();
-        let key = key(account, call);
-        match index.slots.get(&key) {
-            Some(Slot {
-                halt: Some(halt), ..
-            }) => {
-                halt.send_replace(Some(Halt::CallEnded));
-            }
-            Some(_) => {}
-            None => {
-                let deadline = Deadline::new(*now, None, std::time::Duration::ZERO);
-                let nothing = Card { rows: Vec::new() };
-                index.insert(Entry::new(account, call.clone(), nothing, deadline));
-                // Only in memory: most calls that end had no card, and none of them needs the disk.
-                index.end(&key, &Outcome::Expired(Why::CallEnded));
-                index.make_room();
-            }
+    /// The call is over: its card, if it still waits, is not worth sending, and a late start of it neither. Comes
+    /// when a restart would know it too, or the disk refuses.
+    pub async fn call_ended(&self, account: &str, call: &CallId, now: &Moment) {
+        let change = self.lock().call_ended(account, call, now);
+        if let Some(change) = change {
+            // Without the disk there is a restart to fear, and nothing to be done about it.
+            let _ = self.written(change).await;
         }
     }
 
@@ -350,13 +338,13 @@ mod tests {
         assert!(outbox.accept(other).is_ok());
     }
 
-    #[test]
-    fn the_end_of_a_call_halts_its_card_and_forbids_a_later_one() {
+    #[tokio::test]
+    async fn the_end_of_a_call_halts_its_card_and_forbids_a_later_one() {
         let (outbox, _) = outbox();
         let (_, halt) = outbox.accept(entry("a")).unwrap();
-        outbox.call_ended("office", &entry("a").call, &now());
+        outbox.call_ended("office", &entry("a").call, &now()).await;
         assert_eq!(*halt.borrow(), Some(Halt::CallEnded));
-        outbox.call_ended("office", &entry("b").call, &now());
+        outbox.call_ended("office", &entry("b").call, &now()).await;
         assert_eq!(outbox.accept(entry("b")).err(), Some(Skip::Ended));
     }
 

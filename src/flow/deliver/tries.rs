@@ -19,6 +19,9 @@ use crate::store::outbox::{Entry, Halt, Outcome};
 const UNKNOWN_TIME: Duration = Duration::from_secs(5);
 /// How long a request that is under way when the call ends may still come through.
 const GRACE: Duration = Duration::from_secs(1);
+/// What a line that is down is paused by at most, in doublings of the first pause: trying it costs no quota, and
+/// only one card does.
+const SOON: u32 = 2;
 /// How often the deadline is looked at: the box may have slept, which timers don't count.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -68,6 +71,7 @@ pub(super) async fn tries<W: Way>(way: &W, entry: &Entry, mut halt: Halts) -> Ou
                 }
                 backoff(attempt, fastrand::f64())
             }
+            Verdict::RetrySoon => backoff(attempt.min(SOON), fastrand::f64()),
             Verdict::Retry | Verdict::Pause => backoff(attempt, fastrand::f64()),
             Verdict::RetryAfter(wait) => wait,
         });
@@ -90,6 +94,7 @@ async fn once<W: Way>(
 ) -> Tried {
     let mut sending = pin!(send(way, turn, uncertain));
     let outcome = tokio::select! {
+        biased;
         sent = &mut sending => return match sent {
             Ok(()) => Tried::Over(Outcome::Settled),
             Err(error) => Tried::Failed(error),

@@ -102,7 +102,11 @@ fn client(node: &str, names: Names) -> Client {
 #[tokio::test]
 async fn http_2_is_spoken_where_hipcall_speaks_it() {
     let hipcall = Hipcall::open().await;
-    let answer = hipcall.client.http.head(hipcall.stand_in.node_url());
+    let answer = hipcall
+        .client
+        .connector
+        .http()
+        .head(hipcall.stand_in.node_url());
     assert_eq!(
         answer.send().await.unwrap().version(),
         reqwest::Version::HTTP_2
@@ -166,6 +170,15 @@ async fn a_time_out_after_the_request_was_sent_leaves_it_open() {
     hipcall.stand_in.script([Fault::Hang]);
     assert_eq!(kind(hipcall.post().await), (Why::NoAnswer, true));
     assert!(hipcall.post().await.is_ok(), "the connection goes on");
+}
+
+#[tokio::test]
+async fn a_line_that_has_silently_gone_costs_one_request_and_no_more() {
+    let hipcall = Hipcall::open().await;
+    hipcall.post().await.unwrap();
+    hipcall.stand_in.script([Fault::HalfOpen]);
+    assert_eq!(kind(hipcall.post().await), (Why::NoAnswer, true));
+    assert!(hipcall.post().await.is_ok(), "on another connection");
 }
 
 #[tokio::test]

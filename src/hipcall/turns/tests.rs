@@ -120,6 +120,33 @@ async fn a_pause_is_kept_unless_the_line_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_line_is_down_only_the_newest_is_tried_and_leads_when_it_is_back() {
+    let turns = Turns::default();
+    turns.line_is_down();
+    let (mut older, mut newer) = (again(&turns, 1, 100), again(&turns, 2, 300));
+    assert!(now(&mut older).is_none() && now(&mut newer).is_none());
+    pass(200).await;
+    assert!(
+        now(&mut older).is_none(),
+        "its pause is over, and it is not the newest"
+    );
+    assert!(now(&mut newer).is_none());
+    pass(100).await;
+    let turn = now(&mut newer).unwrap();
+    assert!(now(&mut older).is_none(), "one is trying");
+    assert!(
+        now(&mut first(&turns, 3)).is_some(),
+        "a new call waits for nobody"
+    );
+    let mut newer = again(&turns, 2, 300);
+    assert!(now(&mut newer).is_none());
+    drop(turn);
+    assert!(now(&mut older).is_none());
+    drop(newer);
+    assert!(now(&mut older).is_some(), "the newest was given up");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_no_call_waits_for_goes_one_at_a_time_and_leaves_half_of_the_window() {
     let turns = Turns::default();
     told(&turns, "31").await;

@@ -4,7 +4,7 @@ use super::*;
 
 impl Index {
     pub(super) fn insert(&mut self, entry: Entry) -> watch::Receiver<Option<Halt>> {
-        let (halt, halted) = watch::channel(None);
+        let (halt, halted) = watch::channel(entry.ended.then_some(Halt::CallEnded));
         let key = entry.key();
         match entry.phase {
             Phase::Waiting => self.waiting += 1,
@@ -28,6 +28,29 @@ impl Index {
             _ => self.finished.retain(|k| k != key),
         }
         Some(slot)
+    }
+
+    /// What the disk has to learn of it, if a card waited.
+    pub(super) fn call_ended(&mut self, account: &str, call: &CallId, now: &Moment) -> Option<u64> {
+        let key = key(account, call);
+        match self.slots.get_mut(&key) {
+            Some(slot) => {
+                let halt = slot.halt.as_ref()?;
+                halt.send_replace(Some(Halt::CallEnded));
+                slot.entry.ended = true;
+                self.changes.hurry();
+                Some(self.changes.note(&key))
+            }
+            None => {
+                let deadline = Deadline::new(*now, None, std::time::Duration::ZERO);
+                let nothing = Card { rows: Vec::new() };
+                self.insert(Entry::new(account, call.clone(), nothing, deadline));
+                // Only in memory: most calls that end had no card, and none of them needs the disk.
+                self.end(&key, &Outcome::Expired(Why::CallEnded));
+                self.make_room();
+                None
+            }
+        }
     }
 
     /// At the start.
