@@ -201,6 +201,7 @@ async fn a_call_that_ended_while_the_line_was_down_leaves_one_comment() {
     office.kill().await;
     office.start().await;
     office.hipcall.come_up().await.unwrap();
+    office.until(|s| s.accounts["demo"].comments == 1).await;
     office
         .until_entry(&call, |e| e.phase == Phase::Expired)
         .await;
