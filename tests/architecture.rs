@@ -756,6 +756,40 @@ fn event_ids_are_explained() {
     }
 }
 
+/// A name of a test in a document: words with lines between them, as code.
+fn named_tests(document: &str) -> impl Iterator<Item = &str> {
+    let code = document.split('`').skip(1).step_by(2);
+    code.filter(|name| {
+        let of_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        name.matches('_').count() >= 2 && name.chars().all(of_a_name)
+    })
+}
+
+fn missing_tests(document: &str, sources: &[Source]) -> Vec<String> {
+    let exists = |name: &str| {
+        let test = format!("fn {name}(");
+        sources.iter().any(|source| source.text.contains(&test))
+    };
+    named_tests(document)
+        .filter(|name| !exists(name))
+        .map(|name| format!("there is no test {name}"))
+        .collect()
+}
+
+#[test]
+fn promises_name_their_tests() {
+    let sources: Vec<Source> = ["src", "tests"].into_iter().flat_map(sources).collect();
+    let mut named = 0;
+    for path in ["docs/promise.md", "docs/store.md"] {
+        let document = read(path).expect("a document");
+        named += named_tests(&document).count();
+        pass(missing_tests(&document, &sources));
+    }
+    assert!(named > 30, "{named}");
+    let made_up = "| `a_card_is_never_late` | `Box` | `deadline` |";
+    assert_eq!(missing_tests(made_up, &sources).len(), 1);
+}
+
 #[test]
 fn the_readme_shows_the_packaged_configuration() {
     let readme = "# R\n```toml\nother = 1\n```\n```toml\n# a\nb = 1\n```\n";

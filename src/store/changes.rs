@@ -46,6 +46,8 @@ pub(super) struct Progress {
     /// The disk has failed the last write.
     pub(super) refused: bool,
     pub(super) pongs: u64,
+    /// The file was read at the start, or could not be.
+    pub(super) was_read: bool,
     pub(super) state: WriterState,
 }
 

@@ -100,10 +100,9 @@ pub struct Counts {
 }
 
 impl Outbox {
-    /// Takes up what the file held; `Outbox::resume` gives out the cards that still wait.
-    pub(super) fn new(entries: Vec<Entry>) -> (Outbox, Arc<Shared>, watch::Sender<Progress>) {
+    /// Empty until the writer has read the file.
+    pub(super) fn new() -> (Outbox, Arc<Shared>, watch::Sender<Progress>) {
         let shared = Arc::new(Shared::default());
-        shared.lock().take_up(entries);
         let (told, progress) = watch::channel(Progress::default());
         let outbox = Outbox {
             shared: shared.clone(),
@@ -115,12 +114,19 @@ impl Outbox {
 
     /// One that nobody writes.
     pub fn in_memory() -> Outbox {
-        Outbox::new(Vec::new()).0
+        Outbox::new().0
     }
 
-    /// Opens the file and returns the thread's work beside the outbox.
+    /// The outbox, and its thread's work, which begins with reading the file.
     pub fn open(path: &std::path::Path) -> (Outbox, Writer) {
-        Writer::open(Arc::new(super::drive::FileSystem), path)
+        Writer::new(Arc::new(super::drive::FileSystem), path)
+    }
+
+    /// Comes when the writer has read the file, or has found that it can't. What it finds later than anybody waits
+    /// for this comes through `found_late`.
+    pub async fn was_read(&self) -> bool {
+        let mut progress = self.progress.clone();
+        progress.wait_for(|p| p.was_read).await.is_ok()
     }
 
     /// Takes a card in, unless its call has had one. It is in memory only until `persist`.
@@ -165,6 +171,7 @@ impl Outbox {
     /// a card's end is not written at once.
     pub fn resume(&self) -> Vec<Waiting> {
         let mut index = self.lock();
+        index.found.clear();
         let slots = index.slots.values_mut();
         let mut given: Vec<Waiting> = slots.filter_map(Slot::resumed).collect();
         given.sort_by_key(|(entry, _)| {
@@ -320,7 +327,7 @@ mod tests {
     }
 
     fn outbox() -> (Outbox, Arc<Shared>) {
-        let (outbox, shared, _) = Outbox::new(Vec::new());
+        let (outbox, shared, _) = Outbox::new();
         (outbox, shared)
     }
 

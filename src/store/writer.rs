@@ -78,8 +78,6 @@ pub struct Writer {
     shared: Arc<Shared>,
     progress: watch::Sender<Progress>,
     pub(super) pace: Pace,
-    /// Why the file could not be read at the start.
-    problem: Option<FileError>,
     /// While the disk refuses: when it is tried next.
     retry_at: Option<Instant>,
     pause: Duration,
@@ -89,24 +87,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Reads the file; whatever is wrong with it is told once the thread runs.
-    pub(super) fn open(drive: Arc<dyn Drive>, path: &Path) -> (Outbox, Writer) {
-        let mut file = OutboxFile::new(drive, path);
-        let mut entries = Vec::new();
-        let opened = file.open(&mut |entry| entries.push(entry));
-        if opened.is_err() {
-            entries.clear();
-        }
-        let (outbox, shared, progress) = Outbox::new(entries);
-        if opened.is_err() {
-            shared.changes(Changes::fail);
-        }
+    /// The file is read by the thread: a disk that does not answer holds up nobody else.
+    pub(super) fn new(drive: Arc<dyn Drive>, path: &Path) -> (Outbox, Writer) {
+        let (outbox, shared, progress) = Outbox::new();
         let writer = Writer {
-            file,
+            file: OutboxFile::new(drive, path),
             shared,
             progress,
             pace: Pace::default(),
-            problem: opened.err(),
             retry_at: None,
             pause: Duration::ZERO,
             compact_at: None,
@@ -118,11 +106,7 @@ impl Writer {
 
     /// Runs until the outbox is closed or dropped, then writes what is left.
     pub fn run(mut self, mut report: impl DiskReport) {
-        self.tell_damage(&mut report);
-        if let Some(problem) = self.problem.take() {
-            self.refused(&problem, &mut report);
-        }
-        self.plan_compaction();
+        self.begin(&mut report);
         let mut answered = 0;
         loop {
             let heed = self.retry_at.is_none();
@@ -142,6 +126,17 @@ impl Writer {
                 Wake::Time => self.on_time(&mut report),
             }
         }
+    }
+
+    fn begin(&mut self, report: &mut impl DiskReport) {
+        let read = self.at_work(WriterState::Committing, Writer::reopen);
+        self.tell_damage(report);
+        match read {
+            Ok(()) => self.progress.send_modify(|p| p.state = WriterState::Idle),
+            Err(problem) => self.refused(&problem, report),
+        }
+        self.progress.send_modify(|p| p.was_read = true);
+        self.plan_compaction();
     }
 
     /// When something is due by itself, with the oldest change noted at `since`.

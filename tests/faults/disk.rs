@@ -115,7 +115,7 @@ async fn on_a_disk_that_never_answers_cards_go_on_and_it_mends_by_itself() {
 async fn a_daemon_that_starts_on_a_bad_disk_shows_cards() {
     let _machine = super::office::MACHINE.read().await;
     let office = Office::closed(Setting::default()).await;
-    for disk in [Disk::Full, Disk::Failing, Disk::ReadOnly] {
+    for disk in [Disk::Full, Disk::Failing, Disk::ReadOnly, Disk::Stalled] {
         let met = office.shim.read(Field::Refused);
         office.shim.spoil(disk);
         office.start().await;

@@ -53,18 +53,6 @@ impl Index {
         }
     }
 
-    /// At the start.
-    pub(super) fn take_up(&mut self, mut entries: Vec<Entry>) {
-        entries.sort_by_key(|e| e.turn);
-        self.turn = entries.last().map_or(0, |e| e.turn);
-        for entry in entries {
-            if !self.slots.contains_key(&entry.key()) {
-                self.insert(entry);
-            }
-        }
-        self.make_room();
-    }
-
     pub(super) fn finish(&mut self, key: &Key, outcome: &Outcome) {
         self.end(key, outcome);
         self.changes.note(key);

@@ -120,12 +120,15 @@ fn with_outbox(
         .enable_time()
         .build()
         .unwrap();
-    let (outbox, mut writer) = Writer::open(drive, path);
+    let (outbox, mut writer) = Writer::new(drive, path);
     writer.pace = pace;
     let reports = Reports::default();
     let report = reports.clone();
     let thread = thread::spawn(move || writer.run(report));
-    runtime.block_on(body(&outbox, &reports));
+    runtime.block_on(async {
+        assert!(outbox.was_read().await);
+        body(&outbox, &reports).await;
+    });
     drop(outbox);
     thread.join().unwrap();
     reports.told()
@@ -222,7 +225,7 @@ fn concurrent_calls_share_a_sync() {
 #[test]
 fn a_writer_that_has_ended_is_no_proof_of_life() {
     let platter = Platter::default();
-    let (outbox, writer) = Writer::open(Arc::new(platter), Path::new(PLACE));
+    let (outbox, writer) = Writer::new(Arc::new(platter), Path::new(PLACE));
     let runtime = runtime::Builder::new_current_thread().build().unwrap();
     drop(writer);
     assert!(!runtime.block_on(outbox.ping()));
