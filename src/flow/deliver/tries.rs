@@ -19,8 +19,7 @@ use crate::store::outbox::{Entry, Halt, Outcome};
 const UNKNOWN_TIME: Duration = Duration::from_secs(5);
 /// How long a request that is under way when the call ends may still come through.
 const GRACE: Duration = Duration::from_secs(1);
-/// What a line that is down is paused by at most, in doublings of the first pause: trying it costs no quota, and
-/// only one card does.
+/// Doublings of the pause while the line is down: only one card tries it, which costs no quota.
 const SOON: u32 = 2;
 /// How often the deadline is looked at: the box may have slept, which timers don't count.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
