@@ -116,7 +116,7 @@ pub(super) struct What {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Outbox {
-    /// Cards that wait or are parked, and what became of the latest calls.
+    /// Cards that wait, are parked, or are to be told in a comment.
     List {
         /// Those that are done with as well.
         #[arg(long)]
@@ -140,7 +140,7 @@ pub(super) enum Outbox {
         #[arg(long, conflicts_with = "call")]
         all: bool,
     },
-    /// Give up a card that waits or is parked.
+    /// Give up a card that waits, is parked, or is to be told in a comment.
     Drop { call: String },
 }
 

@@ -16,7 +16,9 @@ pub(super) async fn outbox(path: &Path, what: Outbox) -> Result<ExitCode, Failur
     match what {
         Outbox::List { all, json } => {
             let mut entries: Vec<Entry> = ask(&socket, &Request::OutboxList, |_| {}).await?;
-            entries.retain(|e| all || matches!(e.phase, Phase::Waiting | Phase::Parked));
+            let is_open =
+                |e: &Entry| matches!(e.phase, Phase::Waiting | Phase::Parked | Phase::CommentDue);
+            entries.retain(|e| all || is_open(e));
             match json {
                 true => say_json(&entries),
                 false => say(&list(&entries, all)),
@@ -51,7 +53,7 @@ pub(super) async fn outbox(path: &Path, what: Outbox) -> Result<ExitCode, Failur
 fn list(entries: &[Entry], all: bool) -> String {
     if entries.is_empty() {
         let more = if all { "" } else { " (those done with: --all)" };
-        return format!("nothing waits and nothing is parked{more}");
+        return format!("nothing waits, nothing is parked, no comment is due{more}");
     }
     let head = ["CALL", "ACCOUNT", "STATE", "ACCEPTED", "TRIES", "REASON"];
     let mut rows = vec![head.map(String::from).to_vec()];
