@@ -33,7 +33,10 @@ impl Keepers {
         let mut retire = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         retire.cancel();
         *retire = CancellationToken::new();
-        for account in flow.office.load().accounts.values() {
+        let office = flow.office.load();
+        let is_known = |name: &str| office.accounts.contains_key(name);
+        flow.outbox.drop_comments_of_others(is_known);
+        for account in office.accounts.values() {
             let (flow, account, retire) = (flow.clone(), account.clone(), retire.clone());
             flow.tasks.clone().spawn(async move {
                 tokio::select! {

@@ -316,7 +316,7 @@ mod tests {
         }
     }
 
-    fn entry(call: &str) -> Entry {
+    pub(super) fn entry(call: &str) -> Entry {
         let deadline = Deadline::new(now(), None, Duration::from_secs(90));
         Entry::new(
             "office",
@@ -326,7 +326,7 @@ mod tests {
         )
     }
 
-    fn outbox() -> (Outbox, Arc<Shared>) {
+    pub(super) fn outbox() -> (Outbox, Arc<Shared>) {
         let (outbox, shared, _) = Outbox::new();
         (outbox, shared)
     }

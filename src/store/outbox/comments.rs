@@ -2,7 +2,7 @@
 
 use tokio::sync::futures::Notified;
 
-use super::{Entry, Key, NotDurable, Outbox};
+use super::{Entry, Key, NotDurable, Outbox, Outcome, Why};
 
 impl Outbox {
     /// The newest call of an account whose record is to get a comment.
@@ -13,6 +13,18 @@ impl Outbox {
             let entry = &index.slots.get(key)?.entry;
             (entry.account == account).then(|| entry.clone())
         })
+    }
+
+    /// Gives up the comments of accounts that are not there any more: nobody would write them, and they hold
+    /// personal data.
+    pub fn drop_comments_of_others(&self, is_known: impl Fn(&str) -> bool) {
+        let mut index = self.lock();
+        let slots = index.comments.iter().filter_map(|key| index.slots.get(key));
+        let orphans = slots.filter(|slot| !is_known(&slot.entry.account));
+        let orphans: Vec<Key> = orphans.map(|slot| slot.entry.key()).collect();
+        for key in orphans {
+            index.finish(&key, &Outcome::Dropped(Why::NoAccount));
+        }
     }
 
     /// Comes when another comment is due than when it was asked for.
@@ -38,5 +50,33 @@ impl Outbox {
             index.changes.note(key)
         };
         self.written(change).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{entry, outbox};
+    use super::*;
+    use crate::store::outbox::Phase;
+
+    #[test]
+    fn the_newest_comment_of_an_account_is_due_first_and_those_of_no_account_never() {
+        let (outbox, _writes) = outbox();
+        for (account, call) in [("office", "a"), ("gone", "b"), ("office", "c")] {
+            let account = account.to_owned();
+            let entry = Entry {
+                account,
+                ..entry(call)
+            };
+            outbox.accept(entry.clone()).unwrap();
+            outbox.finish(&entry.key(), &Outcome::ExpiredWithComment(Why::TooLate));
+        }
+        assert_eq!(outbox.next_comment("office").unwrap().key(), "office/c");
+        outbox.drop_comments_of_others(|account| account == "office");
+        assert_eq!(outbox.counts().comments, 2);
+        let gone = &outbox.find("b")[0];
+        assert_eq!((gone.phase, gone.card.is_some()), (Phase::Dropped, false));
+        outbox.finish(&"office/c".into(), &Outcome::Expired(Why::TooLate));
+        assert_eq!(outbox.next_comment("office").unwrap().key(), "office/a");
     }
 }
