@@ -102,11 +102,12 @@ impl Daemon {
         reload: &Notify,
     ) -> Result<(), String> {
         tokio::pin!(stop);
+        let mut stamps = accounts::Stamps::of(&self.flow);
         let failed = loop {
             tokio::select! {
                 () = &mut stop => break None,
                 () = reload.notified() => self.reload(),
-                () = accounts::token_changed(&self.flow) => self.take_tokens(),
+                () = stamps.change(&self.flow) => self.take_tokens(),
                 ended = self.essential.join_next() => break Some(match ended {
                     Some(Ok(name)) => name.to_owned(),
                     Some(Err(e)) => e.to_string(),
@@ -172,11 +173,12 @@ impl Daemon {
     }
 
     fn keep_old(&self, reason: &str) {
-        let advice = "mend it (ringcard check lists all problems), then: systemctl reload ringcard";
+        let advice = "mend it (ringcard check lists all problems), then: systemctl reload ringcard; do it before the next \
+             restart, which would not come up";
         self.flow.board.raise(
             AlarmId::ConfigKept,
             "configuration",
-            "the old one stays in use",
+            "the new configuration has problems, so the old one stays in use",
             advice,
         );
         error!(
@@ -234,6 +236,9 @@ fn resume(flow: &Flow, waiting: Vec<Waiting>) {
                 flow.tasks.spawn(delivery.run(entry, halt));
             }
             None => {
+                let (account, call) = (&entry.account, &entry.call);
+                let reason = Why::NoAccount.reason();
+                warn!(event_id = "card-expired", account, %call, reason, "a card came too late");
                 flow.outbox
                     .finish(&entry.key(), &Outcome::Expired(Why::NoAccount));
             }

@@ -132,7 +132,7 @@ pub(super) enum Outbox {
         #[arg(long)]
         json: bool,
     },
-    /// Send a parked card again.
+    /// Send a parked card again, if its call may still live.
     Retry {
         #[arg(required_unless_present = "all")]
         call: Option<String>,
@@ -141,7 +141,13 @@ pub(super) enum Outbox {
         all: bool,
     },
     /// Give up a card that waits, is parked, or is to be told in a comment.
-    Drop { call: String },
+    Drop {
+        #[arg(required_unless_present = "all")]
+        call: Option<String>,
+        /// All parked cards.
+        #[arg(long, conflicts_with = "call")]
+        all: bool,
+    },
 }
 
 #[derive(Debug, Args)]

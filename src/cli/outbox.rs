@@ -41,10 +41,15 @@ pub(super) async fn outbox(path: &Path, what: Outbox) -> Result<ExitCode, Failur
                 "{count} parked cards are being sent again; see: ringcard outbox list"
             ));
         }
-        Outbox::Drop { call } => {
-            let request = Request::OutboxDrop { call: call.clone() };
-            ask::<serde_json::Value>(&socket, &request, |_| {}).await?;
-            say(&format!("the card of call {call} is given up"));
+        Outbox::Drop { call, .. } => {
+            let request = Request::OutboxDrop {
+                call: call.clone().unwrap_or_else(|| "*".into()),
+            };
+            let count: usize = ask(&socket, &request, |_| {}).await?;
+            match call {
+                Some(call) => say(&format!("the card of call {call} is given up")),
+                None => say(&format!("{count} parked cards are given up")),
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

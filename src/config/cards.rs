@@ -111,12 +111,12 @@ pub(super) fn read(root: &Section<'_>, around: &Around) -> Option<CardConfig> {
     Some(CardConfig {
         deck,
         deadline: deadline.unwrap_or(DEADLINE),
-        after_call: after_call(&section),
+        after_call: after_call(&section, deadline.unwrap_or(DEADLINE)),
         words,
     })
 }
 
-fn after_call(section: &Section<'_>) -> AfterCall {
+fn after_call(section: &Section<'_>, deadline: Duration) -> AfterCall {
     let (least, most) = (Duration::from_secs(60), Duration::from_secs(7 * 86_400));
     let max_age = section.duration("comment-max-age", least, most);
     let wanted = section.parse("after-call", "\"drop\" or \"comment\"", |text| match text {
@@ -124,6 +124,11 @@ fn after_call(section: &Section<'_>) -> AfterCall {
         "comment" => Some(AfterCall::Comment(max_age.unwrap_or(COMMENT_MAX_AGE))),
         _ => None,
     });
+    if max_age.is_some_and(|max_age| max_age <= deadline) {
+        let what =
+            "must be longer than deadline: what expires then would be too old for its comment";
+        section.wrong::<()>("comment-max-age", what);
+    }
     if section.has("comment-max-age") && !section.has("after-call") {
         section.missing::<()>(
             "after-call",
@@ -191,6 +196,10 @@ mod tests {
                 "from \"1m\" to \"7d\"",
             ),
             ("deadline = \"5s\"", "from \"10s\" to \"10m\""),
+            (
+                "after-call = \"comment\"\ncomment-max-age = \"90s\"",
+                "must be longer than deadline",
+            ),
             ("lifetime = \"90s\"", "no such key"),
         ] {
             let told = problems(&format!("[card]\n{text}"));

@@ -265,11 +265,14 @@ impl<'a> Section<'a> {
         least: Duration,
         most: Duration,
     ) -> Option<Duration> {
-        let allowed = format!(
-            "a duration such as \"15m\", from \"{}\" to \"{}\"",
-            show_duration(least),
-            show_duration(most)
-        );
+        let usual = Duration::from_secs(15 * 60);
+        let example = if (least..=most).contains(&usual) {
+            usual
+        } else {
+            least
+        };
+        let [example, from, to] = [example, least, most].map(show_duration);
+        let allowed = format!("a duration such as \"{example}\", from \"{from}\" to \"{to}\"");
         self.parse(key, &allowed, |text| {
             parse_duration(text).filter(|d| (least..=most).contains(d))
         })
@@ -387,7 +390,7 @@ pub(super) mod tests {
                 "line 1: a = 1: must be a text in quotes",
                 "line 1: c: is missing; give anything",
                 "line 2: b = \"x\": must be y",
-                "line 4: t.d = \"5w\": must be a duration such as \"15m\", from \"1s\" to \"1m\"",
+                "line 4: t.d = \"5w\": must be a duration such as \"1s\", from \"1s\" to \"1m\"",
                 "line 5: t.new: no such key; here there can be: d",
             ]
         );

@@ -3,9 +3,10 @@
 //!
 //! A card that waits meanwhile goes as soon as the token is good; nobody has to retry it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,8 @@ use crate::system::chain;
 
 /// The first pause before Hipcall is asked whether it takes the token again, which doubles.
 const FIRST_PROBE: Duration = Duration::from_secs(5);
+/// How long after the start, or a new token, Hipcall is asked whether it takes the token, if no card has found out.
+const ASK_AFTER: Duration = Duration::from_secs(20);
 const LONGEST_PROBE: Duration = Duration::from_secs(600);
 /// How often the tokens' files are looked at: a file time each.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -50,13 +53,35 @@ impl Keepers {
     }
 }
 
-/// Raises the alarm while the token is refused, and asks now and then whether it is taken again.
+/// Asks at the start, and after each new token, whether Hipcall takes it; raises the alarm while it does not, and
+/// asks now and then whether it does again.
 async fn watch_token(flow: &Flow, account: &Account) {
     let (name, client) = (&account.config.name, &account.client);
-    let subject = format!("account {name}");
+    let subject = subject(name);
+    let what = "Hipcall refuses the token, so no card can be sent";
+    if !flow.board.has(AlarmId::TokenRefused, &subject) {
+        tokio::select! {
+            () = client.refused(true) => {}
+            () = sleep(ASK_AFTER) => {}
+        }
+    }
+    // So that a person is told before the first call.
+    if !client.is_refused() {
+        probe(account).await;
+    }
+    let mut pause = FIRST_PROBE;
     loop {
-        client.refused(true).await;
-        let what = "Hipcall refuses the token, so no card can be sent";
+        if !client.is_refused() {
+            // One that is taken for a card is taken: until then its alarm, and the pause, are kept.
+            tokio::select! {
+                () = client.refused(true) => {}
+                () = sleep(pause) => {
+                    flow.board.clear(AlarmId::TokenRefused, &subject);
+                    pause = FIRST_PROBE;
+                    client.refused(true).await;
+                }
+            }
+        }
         if flow
             .board
             .raise(AlarmId::TokenRefused, &subject, what, TOKEN_ADVICE)
@@ -64,52 +89,58 @@ async fn watch_token(flow: &Flow, account: &Account) {
             error!(event_id = "token-refused", account = %name, "{what}");
         }
         tokio::select! {
-            () = client.refused(false) => {}
-            () = probe(account) => {}
-        }
-        if flow.board.clear(AlarmId::TokenRefused, &subject) {
-            info!(account = %name, "over: Hipcall takes the token again");
-        }
-    }
-}
-
-/// Comes when Hipcall takes the token.
-async fn probe(account: &Account) {
-    let mut pause = FIRST_PROBE;
-    loop {
-        sleep(spread(pause, fastrand::f64())).await;
-        match account.client.probe().await {
-            Ok(()) => return,
-            Err(e) => {
-                let (account, reason) = (&account.config.name, chain::of(&e));
-                debug!(%account, reason, "the token is not taken yet");
-            }
+            () = client.refused(false) => continue,
+            () = sleep(spread(pause, fastrand::f64())) => {}
         }
         pause = (pause * 2).min(LONGEST_PROBE);
+        probe(account).await;
     }
 }
 
-/// Comes when a file of a token is not what it was when this began.
-pub(super) async fn token_changed(flow: &Flow) {
-    let before = stamps(flow);
-    while stamps(flow) == before {
-        sleep(LOOK_EVERY).await;
+async fn probe(account: &Account) {
+    if let Err(e) = account.client.probe().await {
+        let (account, reason) = (&account.config.name, chain::of(&e));
+        debug!(%account, reason, "Hipcall does not say that it takes the token");
     }
 }
 
-fn stamps(flow: &Flow) -> Vec<(PathBuf, Option<SystemTime>)> {
-    let office = flow.office.load();
-    let files = office
-        .accounts
-        .values()
-        .map(|a| a.config.token_file.clone());
-    let stamp = |file: PathBuf| {
-        let modified = std::fs::metadata(&file).and_then(|m| m.modified());
-        (file, modified.ok())
-    };
-    let mut stamps: Vec<_> = files.map(stamp).collect();
-    stamps.sort();
-    stamps
+fn subject(account: &str) -> String {
+    format!("account {account}")
+}
+
+/// What a file was like when it was last looked at: its rights count, and one that was put in its place.
+#[derive(Default, PartialEq)]
+pub(super) struct Stamps(Vec<(PathBuf, Option<[i64; 4]>)>);
+
+impl Stamps {
+    pub(super) fn of(flow: &Flow) -> Stamps {
+        let office = flow.office.load();
+        let files = office.accounts.values();
+        let mut stamps: Vec<_> = files
+            .map(|account| {
+                let file = account.config.token_file.clone();
+                let stamp = std::fs::metadata(&file).ok().map(|m| {
+                    let inode = i64::from_ne_bytes(m.ino().to_ne_bytes());
+                    [inode, m.ctime(), m.ctime_nsec(), m.mtime()]
+                });
+                (file, stamp)
+            })
+            .collect();
+        stamps.sort();
+        Stamps(stamps)
+    }
+
+    /// Comes when a token's file is not what it was.
+    pub(super) async fn change(&mut self, flow: &Flow) {
+        loop {
+            let now = Stamps::of(flow);
+            if now != *self {
+                *self = now;
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
 }
 
 /// Takes up the tokens that are new. True if there was one.
@@ -120,19 +151,20 @@ pub(super) fn take_tokens(flow: &Flow) -> bool {
     for account in accounts {
         let name = &account.config.name;
         let token = match account.config.reread_token() {
-            Ok(token) if token == account.config.token => continue,
             Ok(token) => token,
             Err(reason) => {
                 // Perhaps it is being written: the next change of the file is looked at again.
-                warn!(event_id = "token-kept", account = %name, reason, "the old token stays in use");
+                kept(flow, name, &reason);
                 continue;
             }
         };
+        flow.board.clear(AlarmId::TokenKept, &subject(name));
+        if token == account.config.token {
+            continue;
+        }
         if let Some(renewed) = office.with_token(&account, token) {
             office = Arc::new(renewed);
             is_new = true;
-            flow.board
-                .clear(AlarmId::TokenRefused, &format!("account {name}"));
             info!(account = %name, "a new token is in use");
         }
     }
@@ -141,4 +173,19 @@ pub(super) fn take_tokens(flow: &Flow) -> bool {
         flow.renewed.notify_waiters();
     }
     is_new
+}
+
+fn kept(flow: &Flow, account: &str, reason: &str) {
+    let what = format!("the token's file can't be used: {reason}");
+    let advice = "put one line with the token there, mode 0600 or 0640; it is read by itself. Do it before the next \
+        restart, which would not come up";
+    if flow
+        .board
+        .raise(AlarmId::TokenKept, &subject(account), &what, advice)
+    {
+        warn!(
+            event_id = "token-kept",
+            account, reason, "the old token stays in use"
+        );
+    }
 }

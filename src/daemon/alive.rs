@@ -160,7 +160,7 @@ mod tests {
         for office in [running().await, with_contacts().await] {
             let flow = office.daemon.flow();
             let mut life = Life::default();
-            let before = counted(&flow.board.show(flow.outbox.counts()));
+            let before = counted(&flow.status());
             for _ in 0..3 {
                 assert!(
                     life.shows_within(flow, PATIENCE).await,
@@ -168,7 +168,7 @@ mod tests {
                     life.failing
                 );
             }
-            let after = counted(&flow.board.show(flow.outbox.counts()));
+            let after = counted(&flow.status());
             assert_eq!(before, after);
             assert!(flow.outbox.list().is_empty() && flow.outbox.find(CALL).is_empty());
             office.daemon.stop().await;

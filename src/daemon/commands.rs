@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 
 use super::explain::explain;
 use super::feeds::{Ask, Feeds};
-use crate::domain::deadline::Deadline;
 use crate::flow::deliver::Delivery;
 use crate::flow::office::Flow;
 use crate::flow::sync::{Order, Report};
@@ -30,7 +29,7 @@ pub(super) fn answerer(
 
 async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) {
     match request {
-        Request::Status => answers.done(flow.board.show(flow.outbox.counts())).await,
+        Request::Status => answers.done(flow.status()).await,
         Request::Lookup(question) => match explain(flow, &flow.office.load_full(), &question) {
             Ok(explanation) => answers.done(explanation).await,
             Err(reason) => answers.failed(reason).await,
@@ -59,18 +58,27 @@ async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) 
             Ok(count) => answers.done(count).await,
             Err(e) => answers.failed(e).await,
         },
-        Request::OutboxDrop { call } => {
-            let dropped = named(flow, &call).and_then(|entries| {
-                entries
-                    .iter()
-                    .try_for_each(|entry| flow.outbox.drop_card(&entry.key()))
-            });
-            match dropped {
-                Ok(()) => answers.done(json!({ "dropped": call })).await,
-                Err(e) => answers.failed(e).await,
-            }
-        }
+        Request::OutboxDrop { call } => match drop_cards(flow, &call) {
+            Ok(count) => answers.done(count).await,
+            Err(e) => answers.failed(e).await,
+        },
     }
+}
+
+/// Gives cards up: one call's, or with `*` all that are parked.
+fn drop_cards(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
+    let entries = match call {
+        "*" => {
+            let mut entries = flow.outbox.list();
+            entries.retain(|e| e.phase == Phase::Parked);
+            entries
+        }
+        _ => named(flow, call)?,
+    };
+    for entry in &entries {
+        flow.outbox.drop_card(&entry.key())?;
+    }
+    Ok(entries.len())
 }
 
 fn named(flow: &Flow, call: &str) -> Result<Vec<Entry>, OutboxError> {
@@ -80,20 +88,33 @@ fn named(flow: &Flow, call: &str) -> Result<Vec<Entry>, OutboxError> {
     }
 }
 
-/// Sends parked cards again: one call's, or with `*` all.
+/// Sends parked cards again whose time is not over: one call's, or with `*` all.
 fn retry(flow: &Flow, call: &str) -> Result<usize, OutboxError> {
-    let parked = |e: &Entry| e.phase == Phase::Parked;
+    let now = flow.clock.now();
+    let lives = |e: &Entry| e.deadline.left(&now).is_some();
     let entries = match call {
-        "*" => flow.outbox.list().into_iter().filter(parked).collect(),
-        _ => named(flow, call)?,
+        "*" => {
+            let mut entries = flow.outbox.list();
+            entries.retain(|e| e.phase == Phase::Parked && lives(e));
+            entries
+        }
+        _ => {
+            let entries = named(flow, call)?;
+            match entries
+                .iter()
+                .find(|e| e.phase == Phase::Parked && !lives(e))
+            {
+                Some(late) => return Err(OutboxError::TooLate(late.call.to_string())),
+                None => entries,
+            }
+        }
     };
     let office = flow.office.load_full();
     for entry in &entries {
         let Some(account) = office.accounts.get(entry.account.as_str()).cloned() else {
             return Err(OutboxError::NoSuchAccount(entry.account.clone()));
         };
-        let deadline = Deadline::new(flow.clock.now(), None, office.card.deadline);
-        let (entry, halt) = flow.outbox.retry(&entry.key(), deadline)?;
+        let (entry, halt) = flow.outbox.retry(&entry.key())?;
         flow.tasks
             .spawn(Delivery::new(flow.clone(), account, None).run(entry, halt));
     }

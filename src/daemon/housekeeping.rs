@@ -62,7 +62,7 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
 }
 
 fn line(flow: &Flow) -> String {
-    let status = flow.board.show(flow.outbox.counts());
+    let status = flow.status();
     let sources = status.sources.values();
     let sources = sources.filter(|s| s.records == Records::Contacts);
     let contacts: u64 = sources.map(|s| u64::from(s.contacts)).sum();
@@ -100,31 +100,36 @@ pub(super) fn use_lines(flow: &Flow) {
             let (board, subject) = (&flow.board, account.node_subject());
             match account.client.hello().await {
                 Ok(date) => {
+                    line_is(&flow, &account, true);
                     board.clear(AlarmId::NodeUnreachable, &subject);
                     date.into_iter().for_each(|date| flow.clock.hear(date));
                     // What was heard may end an alarm, or begin one.
                     timekeeper::look(&flow);
                 }
                 Err(e) => {
+                    line_is(&flow, &account, false);
                     flow.clock.doubt(e.why() == Why::Clock);
-                    let reason = chain::of(&e);
-                    let advice = "look at the line and its DNS; cards wait up to their deadline";
-                    if board.raise(
-                        AlarmId::NodeUnreachable,
-                        &subject,
-                        "Hipcall can't be reached",
-                        advice,
-                    ) {
-                        let node = &account.config.node;
-                        warn!(
-                            event_id = "node-unreachable",
-                            node, reason, "Hipcall can't be reached"
-                        );
+                    let what = format!("Hipcall can't be reached: {e}");
+                    if board.raise(AlarmId::NodeUnreachable, &subject, &what, e.advice()) {
+                        let (node, reason) = (&account.config.node, chain::of(&e));
+                        let event_id = "node-unreachable";
+                        warn!(event_id, node, reason, "Hipcall can't be reached");
                     }
                 }
             }
         });
     }
+}
+
+/// One account has asked for all that have its node: each counts its own requests.
+fn line_is(flow: &Flow, asked: &Account, up: bool) {
+    let office = flow.office.load();
+    let same = |a: &&Arc<Account>| a.config.node == asked.config.node;
+    office
+        .accounts
+        .values()
+        .filter(same)
+        .for_each(|a| a.client.line_is(up));
 }
 
 pub(super) fn reload_certificate(identity: &Identity, board: &Board) {

@@ -288,15 +288,17 @@ impl DiskReport for Disk {
     }
 
     fn disk_recovered(&mut self) {
-        if self.0.clear(AlarmId::DiskRefused, "disk") {
-            info!("the outbox is written again");
-        }
+        self.0.clear(AlarmId::DiskRefused, "disk");
     }
 
     fn outbox_damaged(&mut self, what: &str) {
         let advice = "replace the SD card if power was not lost; this is told for a day";
         self.0.raise(AlarmId::OutboxDamaged, "outbox", what, advice);
-        error!(event_id = "outbox-damaged", what, "a new outbox was begun");
+        error!(
+            event_id = "outbox-damaged",
+            reason = what,
+            "a new outbox was begun"
+        );
     }
 
     fn damage_is_past(&mut self) {

@@ -262,7 +262,7 @@ const SCENES: &[Scene] = &[
 
 fn skipped(daemon: &Daemon) -> BTreeMap<Skip, u64> {
     let flow = daemon.flow();
-    let status = flow.board.show(flow.outbox.counts());
+    let status = flow.status();
     status
         .accounts
         .into_values()
@@ -279,7 +279,7 @@ fn new_skip(before: &BTreeMap<Skip, u64>, now: &BTreeMap<Skip, u64>) -> Option<S
 /// What the load at the start did; the sync that was asked for came after it and found nothing to do.
 fn first_load(daemon: &Daemon, report: Report) -> Report {
     let flow = daemon.flow();
-    let status = flow.board.show(flow.outbox.counts());
+    let status = flow.status();
     match status.sources.get(&report.source) {
         Some(source) if source.rejects.is_some() => Report {
             outcome: Outcome::Published,

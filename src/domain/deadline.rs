@@ -42,6 +42,15 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The instant that was so long ago, in one run of the box.
+    pub fn earlier_by(&self, time: Duration) -> Moment {
+        Moment {
+            since_boot: self.since_boot.saturating_sub(time),
+            wall: self.wall.checked_sub(time).unwrap_or(self.wall),
+            ..*self
+        }
+    }
+
     /// The least time that can have passed since `earlier`.
     pub fn at_least_since(&self, earlier: &Moment) -> Duration {
         match self.within_one_boot(earlier) {

@@ -41,12 +41,17 @@ impl Account {
     }
 
     /// The same account with another token.
-    pub(super) fn with_token(&self, connector: &Connector, token: Secret) -> Option<Account> {
+    pub(super) fn with_token<'a>(
+        &self,
+        connector: &Connector,
+        token: Secret,
+        others: impl Iterator<Item = &'a Arc<Account>>,
+    ) -> Option<Account> {
         let config = AccountConfig {
             token,
             ..self.config.clone()
         };
-        Account::open(connector, config, self.owners.is_some(), std::iter::empty())
+        Account::open(connector, config, self.owners.is_some(), others)
     }
 
     /// Whether it is the same node that is asked with the same token.

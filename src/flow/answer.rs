@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use super::deliver::Delivery;
@@ -39,7 +40,9 @@ impl Reception for Flow {
             Ok(Event::Ended(call)) => {
                 self.board.event(&account, "call_hangup");
                 let now = self.clock.now();
-                self.outbox.call_ended(&account, &call, &now).await;
+                let known = self.outbox.call_ended(&account, &call, &now);
+                // A disk that does not answer must not keep other events from being worked on.
+                let _ = timeout(ANSWER_WITHIN, known).await;
             }
             Ok(Event::Other(name)) => self.board.event(&account, name.as_str()),
             Err(why) => {
@@ -66,7 +69,8 @@ impl Flow {
         let search = self.find(&office, &caller);
         journal(name, &call, &caller, &search);
         let card = card(&office, &account, &call, &caller, search.outcome)?;
-        let deadline = Deadline::new(self.clock.now(), call.started_at, office.card.deadline);
+        let came = self.clock.now().earlier_by(received.elapsed());
+        let deadline = Deadline::new(came, call.started_at, office.card.deadline);
         let entry = Entry::new(name, call.id.clone(), card, deadline);
         let (entry, halt) = self.outbox.accept(entry)?;
         let delivery = Delivery::new(self.clone(), account, Some(received));
@@ -74,15 +78,15 @@ impl Flow {
         // Asked for after the send has begun, so that the disk is not in its way.
         let durable = async {
             if self.outbox.persist(&entry).await.is_err() {
-                // The disk refused, and said so itself: delivered is what is left to wait for, for as
-                // long as the 200 may wait.
-                tokio::time::sleep(ANSWER_WITHIN).await;
+                // The disk refused, and said so itself: delivered is what is left to wait for.
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {
             biased;
             () = &mut delivered => return Ok(()),
-            () = durable => {}
+            // For no longer than the 200 may wait: whatever takes longer goes on by itself.
+            _ = timeout(ANSWER_WITHIN, durable) => {}
         }
         self.tasks.spawn(delivered);
         Ok(())

@@ -68,3 +68,4 @@ impl Delivery {
 mod fates;
 mod tries;
 mod trip;
+mod way;

@@ -12,7 +12,7 @@ pub use super::account::Account;
 pub use super::feed::Feed;
 use crate::config::{CardConfig, Config, MatchingConfig, Secret};
 use crate::hipcall::{Connector, TrustError};
-use crate::status::Board;
+use crate::status::{Board, Status};
 use crate::store::outbox::Outbox;
 use crate::store::replica::{ReplicaError, Shelf};
 use crate::system::clock::Clock;
@@ -94,7 +94,8 @@ impl Office {
 
     /// The same with another token for an account.
     pub fn with_token(&self, account: &Account, token: Secret) -> Option<Office> {
-        let account = account.with_token(&self.connector, token)?;
+        let others = self.accounts.values();
+        let account = account.with_token(&self.connector, token, others)?;
         let mut office = self.clone();
         let name = account.config.name.clone();
         office.accounts.insert(name, Arc::new(account));
@@ -115,6 +116,14 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// How everything does.
+    pub fn status(&self) -> Status {
+        for (account, why) in self.outbox.take_let_go() {
+            self.board.dropped(&account, why);
+        }
+        self.board.show(self.outbox.counts())
+    }
+
     /// An account as it is configured now.
     pub fn account(&self, name: &str) -> Option<Arc<Account>> {
         self.office.load().accounts.get(name).cloned()

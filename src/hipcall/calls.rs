@@ -4,10 +4,9 @@
 //! what it needs, and passes over one that lacks it: a list with strange rows is still a list.
 
 use jiff::Timestamp;
-use reqwest::Response;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, whole};
 use super::error::{SendError, Verdict};
 use super::hello::date;
 use crate::domain::silence::Begun;
@@ -28,8 +27,6 @@ pub struct CallList {
 pub enum CallsError {
     #[error(transparent)]
     Send(#[from] SendError),
-    #[error("Hipcall's answer is longer than {LIST_BYTES} bytes")]
-    TooLong,
     /// Without the parser's words: they may quote a number.
     #[error("Hipcall's answer holds no list of calls")]
     NoList,
@@ -41,7 +38,7 @@ impl CallsError {
     pub fn verdict(&self) -> Verdict {
         match self {
             CallsError::Send(e) => e.verdict(),
-            CallsError::TooLong | CallsError::NoList | CallsError::NoDate => Verdict::Park,
+            CallsError::NoList | CallsError::NoDate => Verdict::Park,
         }
     }
 }
@@ -52,24 +49,12 @@ impl Client {
         let url = format!("{node}/api/v3/calls?sort=started_at.desc&limit={CALLS}");
         let mut answer = self.ask(turn, |http| http.get(url)).await?;
         let date = date(answer.headers());
-        let calls = read(&whole(&mut answer).await?)?;
+        let calls = read(&whole(&mut answer, LIST_BYTES).await?)?;
         Ok(CallList {
             date: date.ok_or(CallsError::NoDate)?,
             calls,
         })
     }
-}
-
-/// An answer that counts only as a whole.
-async fn whole(answer: &mut Response) -> Result<Vec<u8>, CallsError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(SendError::transport)? {
-        if body.len() + chunk.len() > LIST_BYTES {
-            return Err(CallsError::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 fn read(body: &[u8]) -> Result<Vec<Begun>, CallsError> {

@@ -17,6 +17,7 @@ use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::error::{SendError, Verdict};
 use super::names::Names;
@@ -209,6 +210,18 @@ impl Client {
         self.turns.hindrance()
     }
 
+    pub fn is_refused(&self) -> bool {
+        self.turns.is_refused()
+    }
+
+    /// What another account has found out about the line to the node that both use.
+    pub fn line_is(&self, up: bool) {
+        match up {
+            true => self.turns.line_is_up(),
+            false => self.turns.line_is_down(),
+        }
+    }
+
     /// Comes when the token is refused, or with `false` when it is not.
     pub async fn refused(&self, wanted: bool) {
         self.turns.refused(wanted).await;
@@ -236,10 +249,16 @@ impl Client {
         let request = |http: &reqwest::Client| http.get(url).timeout(CARD_TIME);
         let answer = self.ask(turn, request).await;
         self.pause_if_refused(&answer);
-        let body: serde_json::Value =
-            serde_json::from_slice(&read(&mut answer?).await).unwrap_or_default();
-        let rows = body["data"]["card"].as_array();
-        Ok(rows.is_some_and(|rows| !rows.is_empty()))
+        let body = whole(&mut answer?, ANSWER_BYTES).await?;
+        let body: Value = serde_json::from_slice(&body).map_err(|_| SendError::Unreadable)?;
+        match &body["data"] {
+            Value::Object(data) => {
+                let rows = data.get("card").and_then(Value::as_array);
+                Ok(rows.is_some_and(|rows| !rows.is_empty()))
+            }
+            Value::Null if body.get("data").is_some() => Ok(false),
+            _ => Err(SendError::Unreadable),
+        }
     }
 
     /// Writes a comment into the call's record, which can't be taken back.
@@ -251,16 +270,25 @@ impl Client {
     ) -> Result<(), SendError> {
         let body = serde_json::json!({ "content": content });
         let url = self.of_call(call, "comments");
-        self.finish(turn, |http| http.post(url).json(&body)).await
+        let sent = self.finish(turn, |http| http.post(url).json(&body)).await;
+        // 403 may be the comment's alone, and cards go on.
+        if sent.as_ref().is_err_and(SendError::is_about_the_token) {
+            self.turns.refuse(true);
+        }
+        sent
     }
 
     /// Asks whether the token is taken; if so, cards go on.
     pub async fn probe(&self) -> Result<(), SendError> {
         let turn = self.turns.aside().await;
         let url = format!("{}/api/v3/profile", self.node);
-        self.finish(turn, |http| http.get(url)).await?;
-        self.turns.refuse(false);
-        Ok(())
+        let taken = self.finish(turn, |http| http.get(url)).await;
+        match &taken {
+            Ok(()) => self.turns.refuse(false),
+            Err(e) if e.is_about_the_token() => self.turns.refuse(true),
+            Err(_) => {}
+        }
+        taken
     }
 
     /// A request has not come through.
@@ -327,6 +355,21 @@ impl Client {
         let body = tokio::time::timeout(REST_TIME, read(&mut answer)).await;
         Err(SendError::refused(status, &body.unwrap_or_default()))
     }
+}
+
+/// An answer that counts only as a whole, of so many bytes at most.
+pub(super) async fn whole(
+    answer: &mut reqwest::Response,
+    most: usize,
+) -> Result<Vec<u8>, SendError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(SendError::transport)? {
+        if body.len() + chunk.len() > most {
+            return Err(SendError::Unreadable);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Reads an answer to its end, so that its connection can carry the next request. What it says is settled

@@ -15,6 +15,9 @@ use crate::domain::fate::Why;
 
 /// Longest part of Hipcall's message that is kept, in characters.
 const DETAIL_CHARS: usize = 120;
+/// A longer word of it is no word, and one with so many digits a number.
+const WORD_CHARS: usize = 24;
+const QUOTED_DIGITS: usize = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
@@ -30,6 +33,9 @@ pub enum SendError {
     NoAnswer(#[source] reqwest::Error),
     #[error("the connection to Hipcall broke")]
     Broken(#[source] reqwest::Error),
+    /// Without the parser's words: they may quote a value.
+    #[error("Hipcall's answer can't be understood")]
+    Unreadable,
     #[error("Hipcall is over its limit of requests, for {} s more", wait.as_secs())]
     RateLimited { wait: Duration },
     #[error("Hipcall answered {status}{}", said(detail))]
@@ -62,6 +68,7 @@ impl SendError {
             | SendError::NotTrusted(_)
             | SendError::NoAnswer(_)
             | SendError::Broken(_) => Verdict::RetrySoon,
+            SendError::Unreadable => Verdict::Retry,
             SendError::RateLimited { wait } => Verdict::RetryAfter(*wait),
             SendError::Refused { status, .. } => match status {
                 401 | 403 => Verdict::Pause,
@@ -78,7 +85,7 @@ impl SendError {
     /// Whether Hipcall may have done what was asked although it did not say so.
     pub fn may_have_arrived(&self) -> bool {
         match self {
-            SendError::NoAnswer(_) | SendError::Broken(_) => true,
+            SendError::NoAnswer(_) | SendError::Broken(_) | SendError::Unreadable => true,
             SendError::NoName(_)
             | SendError::NoConnection(_)
             | SendError::OutOfDate(_)
@@ -91,6 +98,26 @@ impl SendError {
         }
     }
 
+    /// Whether Hipcall has answered at all, with whatever.
+    pub fn is_an_answer(&self) -> bool {
+        match self {
+            SendError::NoName(_)
+            | SendError::NoConnection(_)
+            | SendError::OutOfDate(_)
+            | SendError::NotTrusted(_)
+            | SendError::NoAnswer(_)
+            | SendError::Broken(_) => false,
+            SendError::Unreadable | SendError::RateLimited { .. } | SendError::Refused { .. } => {
+                true
+            }
+        }
+    }
+
+    /// Whether it would be refused whatever is asked with the token: 403 may be for one thing alone.
+    pub fn is_about_the_token(&self) -> bool {
+        matches!(self, SendError::Refused { status: 401, .. })
+    }
+
     pub fn why(&self) -> Why {
         match self {
             SendError::NoName(_) => Why::NoName,
@@ -99,6 +126,7 @@ impl SendError {
             SendError::NotTrusted(_) => Why::NotTrusted,
             SendError::NoAnswer(_) => Why::NoAnswer,
             SendError::Broken(_) => Why::BrokenConnection,
+            SendError::Unreadable => Why::HipcallFault,
             SendError::RateLimited { .. } => Why::Quota,
             SendError::Refused { status, .. } => match status {
                 401 | 403 => Why::TokenRefused,
@@ -124,6 +152,7 @@ impl SendError {
             SendError::NotTrusted(_) => {
                 "a firewall that opens TLS needs ca-file in [hipcall]; else install the package ca-certificates"
             }
+            SendError::Unreadable => "Hipcall's API may have changed: look for a newer Ringcard",
             SendError::RateLimited { .. } => {
                 "other programs with this token use up Hipcall's limit as well"
             }
@@ -134,6 +163,8 @@ impl SendError {
                 }
                 422 => "Hipcall refuses the form of the card: look at the [[card.row]] tables",
                 300..=399 => "the node sends us elsewhere: check the account's node",
+                402 => "look at the plan of the Hipcall account",
+                400..=499 => "Hipcall does not take this request: look for a newer Ringcard",
                 _ => "see the status of Hipcall and of the line",
             },
         }
@@ -222,14 +253,21 @@ fn detail(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let message = first_string(&value["errors"]).unwrap_or_default();
     let unquoted = message.split(['{', '"', '\'']).next().unwrap_or_default();
-    let clean = unquoted
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(DETAIL_CHARS);
-    clean
-        .collect::<String>()
-        .trim_end_matches([' ', ':'])
-        .to_owned()
+    let clean: String = unquoted.chars().filter(|c| !c.is_control()).collect();
+    let words: Vec<&str> = clean.split(' ').map(harmless).collect();
+    let told: String = words.join(" ").chars().take(DETAIL_CHARS).collect();
+    told.trim_end_matches([' ', ':']).to_owned()
+}
+
+/// A word of a message, unless it could be a token or a number that somebody quotes.
+fn harmless(word: &str) -> &str {
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    let is_long = word.chars().count() > WORD_CHARS;
+    if digits >= QUOTED_DIGITS || is_long {
+        "…"
+    } else {
+        word
+    }
 }
 
 fn first_string(value: &Value) -> Option<&str> {
@@ -301,6 +339,10 @@ mod tests {
                 "is invalid",
             ),
             (r#"{"errors":"plain"}"#, "plain"),
+            (
+                r#"{"errors":"bad Bearer SFMyNTY.g2gDbQAAAAVhYmNkZWZnaGlq of +905325550101, code 1234"}"#,
+                "bad Bearer … of … code 1234",
+            ),
             ("<html>", ""),
             ("", ""),
         ];

@@ -91,7 +91,8 @@ impl Quota {
 
     /// A request that was to go has not reached Hipcall.
     pub(super) fn give_back(&mut self) {
-        self.left += 1;
+        // Not above the limit: the window may be another than the one it was taken from.
+        self.left = (self.left + 1).min(self.limit);
         self.under_way -= 1;
     }
 
@@ -116,7 +117,7 @@ impl Quota {
         if let Some(remaining) = number(headers, "x-ratelimit-remaining") {
             let reset = reset_in(headers).map_or(LONGEST, |wait| wait.clamp(SHORTEST, LONGEST));
             self.resets = Some(now + reset);
-            self.left = remaining - self.under_way;
+            self.left = remaining.saturating_sub(self.under_way);
         }
         if !refused {
             return None;
@@ -162,7 +163,9 @@ fn reset_in(headers: &HeaderMap) -> Option<Duration> {
     );
     // The second of the reset is still part of the window.
     Some(Duration::from_secs(
-        u64::try_from(reset - now).unwrap_or(0) + 1,
+        u64::try_from(reset.saturating_sub(now))
+            .unwrap_or(0)
+            .saturating_add(1),
     ))
 }
 
@@ -315,6 +318,29 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_back_in_the_next_window_is_no_more_than_the_window() {
+        let mut trial = Trial::new();
+        let now = trial.now();
+        (0..10).for_each(|_| trial.quota.take(now));
+        trial.seconds = 60;
+        trial.ask(Purpose::Card, 503, &[]);
+        (0..10).for_each(|_| trial.quota.give_back());
+        assert_eq!(trial.quota.left, 60);
+    }
+
+    #[test]
+    fn the_least_numbers_that_there_are_count_as_nothing_left() {
+        let mut trial = Trial::new();
+        let least = "-9223372036854775808";
+        let said = [
+            ("x-ratelimit-remaining", least),
+            ("x-ratelimit-reset", least),
+        ];
+        trial.ask(Purpose::Card, 201, &said);
+        assert_eq!(trial.wait(Purpose::Card), Some(1));
+    }
+
+    #[test]
     fn a_refusal_holds_back_everything_unless_no_call_waited_for_it() {
         let mut trial = Trial::new();
         let said = [("retry-after", "7")];
@@ -326,13 +352,14 @@ mod tests {
 
     #[test]
     fn odd_headers_never_hold_back_long() {
-        let cases: [(&[(&'static str, &str)], u64); 6] = [
+        let cases: [(&[(&'static str, &str)], u64); 7] = [
             (&[], 5),
             (&[("retry-after", "0")], 1),
             (&[("retry-after", "2")], 2),
             (&[("retry-after", "86400")], 60),
             (&[DATED, ("x-ratelimit-reset", "4102444800")], 60),
             (&[DATED, ("x-ratelimit-reset", "-5")], 1),
+            (&[DATED, ("x-ratelimit-reset", "9223372036854775807")], 60),
         ];
         for (pairs, seconds) in cases {
             let wait = Trial::new().ask(Purpose::Card, 429, pairs);

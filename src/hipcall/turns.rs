@@ -1,7 +1,7 @@
 //! Whose request goes next, among all that use one token at one node.
 //!
-//! Cards go newest first: an old one must not make a telephone ring in vain. A first try waits only for the
-//! quota; further tries are few at a time, so that a node that hangs is not stormed, and while the node can't be
+//! Cards go newest first: an old one must not make a telephone ring in vain. A first try waits for the quota,
+//! and hardly ever for room; further tries are few at a time, so that a node that hangs is not stormed, and while the node can't be
 //! reached only the newest is tried, so that nothing stands before it when the line is back. What no call waits for goes
 //! one at a time, with quota that cards leave, and only while no card is ready to go.
 //!
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::quota::{Purpose, Quota};
@@ -23,6 +23,8 @@ use crate::domain::fate::Why;
 const AT_ONCE: usize = 32;
 /// Of these, cards that failed before.
 const AGAIN_AT_ONCE: usize = 8;
+/// How often a card looks whether it is the one to try a line that is down.
+const LINE_LOOK: Duration = Duration::from_secs(1);
 /// How long nobody looks whether there is a turn, when nothing tells: far longer than anything lasts.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -32,6 +34,8 @@ pub(super) struct Turns(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
+    /// The quota has closed: whoever waits for something else waits for its opening now.
+    closed: Notify,
     refused: watch::Sender<bool>,
     /// The last request reached nobody.
     down: watch::Sender<bool>,
@@ -93,6 +97,7 @@ impl Default for Turns {
     fn default() -> Turns {
         Turns(Arc::new(Shared {
             state: Mutex::default(),
+            closed: Notify::new(),
             refused: watch::Sender::new(false),
             down: watch::Sender::new(false),
         }))
@@ -139,13 +144,18 @@ impl Turns {
         next_chance: impl Fn(&State, Instant) -> Option<Instant>,
     ) -> Turn {
         loop {
+            let closed = self.0.closed.notified();
             self.0.dispatch();
-            let now = Instant::now();
-            let chance = next_chance(&self.0.lock(), now).unwrap_or(now + IDLE);
+            let chance = {
+                let (state, now) = (self.0.lock(), Instant::now());
+                let idle = if state.down { LINE_LOOK } else { IDLE };
+                next_chance(&state, now).unwrap_or(now + idle)
+            };
             tokio::select! {
                 biased;
                 Ok(turn) = &mut *granted => return turn,
                 () = sleep_until(chance) => {}
+                () = closed => {}
             }
         }
     }
@@ -162,13 +172,16 @@ impl Turns {
 
     /// The token is refused, or taken again.
     pub(super) fn refuse(&self, refused: bool) {
-        self.0.lock().refused = refused;
-        self.0.refused.send_if_modified(|was| {
-            let changed = *was != refused;
-            *was = refused;
-            changed
-        });
+        let mut state = self.0.lock();
+        state.refused = refused;
+        // Under the lock, so that both say the same.
+        self.0.refused.send_replace(refused);
+        drop(state);
         self.0.dispatch();
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.0.lock().refused
     }
 
     /// Comes when the token is, or is not, refused.
@@ -190,13 +203,14 @@ impl Turns {
         }
         let now = Instant::now();
         state.again.values_mut().for_each(|w| w.not_before = now);
-        drop(state);
         self.0.down.send_replace(false);
+        drop(state);
         self.0.dispatch();
     }
 
     pub(super) fn line_is_down(&self) {
-        self.0.lock().down = true;
+        let mut state = self.0.lock();
+        state.down = true;
         self.0.down.send_replace(true);
     }
 
@@ -301,6 +315,12 @@ impl State {
         first.into_iter().chain(again).max_by_key(|(rank, _)| *rank)
     }
 
+    /// To cards, and to what no call waits for.
+    fn open_to(&self, now: Instant) -> [bool; 2] {
+        let is_open = |purpose| self.quota.closed_until(purpose, now).is_none();
+        [Purpose::Card, Purpose::Aside].map(is_open)
+    }
+
     fn aside_may_go(&self, now: Instant) -> bool {
         !self.aside_under_way
             && self.quota.closed_until(Purpose::Aside, now).is_none()
@@ -355,10 +375,19 @@ impl Turn {
     fn end<T>(&mut self, how: impl FnOnce(&mut Quota) -> T) -> T {
         self.stage = Stage::Over;
         let mut state = self.shared.lock();
+        let was_open = state.open_to(Instant::now());
         state.count(self.kind, false);
         let result = how(&mut state.quota);
+        let has_closed = was_open != state.open_to(Instant::now());
+        // A card that found the line down comes back for its next turn, and keeps its place until then.
+        let is_kept = state.down && self.kind != Kind::Aside;
         drop(state);
-        self.shared.dispatch();
+        if has_closed {
+            self.shared.closed.notify_waiters();
+        }
+        if !is_kept {
+            self.shared.dispatch();
+        }
         result
     }
 }

@@ -6,10 +6,9 @@
 
 use std::fmt;
 
-use reqwest::Response;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, whole};
 use super::error::{SendError, Verdict};
 use crate::domain::join;
 
@@ -40,8 +39,6 @@ impl fmt::Debug for User {
 pub enum UsersError {
     #[error(transparent)]
     Send(#[from] SendError),
-    #[error("Hipcall's answer is longer than {PAGE_BYTES} bytes")]
-    TooLong,
     /// Without the parser's words: they may quote an address.
     #[error("Hipcall's answer holds no list of users")]
     NoList,
@@ -51,7 +48,7 @@ impl UsersError {
     pub fn verdict(&self) -> Verdict {
         match self {
             UsersError::Send(e) => e.verdict(),
-            UsersError::TooLong | UsersError::NoList => Verdict::Park,
+            UsersError::NoList => Verdict::Park,
         }
     }
 
@@ -61,7 +58,6 @@ impl UsersError {
             UsersError::Send(SendError::Refused {
                 status: 404 | 422, ..
             })
-            | UsersError::TooLong
             | UsersError::NoList => "Hipcall's API has changed: look for a newer Ringcard",
             UsersError::Send(e) => e.advice(),
         }
@@ -92,20 +88,8 @@ impl Client {
         let (node, turn) = (&self.node, self.aside_turn().await);
         let url = format!("{node}/api/v3/users?limit={PAGE}&offset={offset}&sort=id.asc");
         let mut answer = self.ask(turn, |http| http.get(url)).await?;
-        Page::read(&whole(&mut answer).await?)
+        Page::read(&whole(&mut answer, PAGE_BYTES).await?)
     }
-}
-
-/// An answer that counts only as a whole.
-async fn whole(answer: &mut Response) -> Result<Vec<u8>, UsersError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(SendError::transport)? {
-        if body.len() + chunk.len() > PAGE_BYTES {
-            return Err(UsersError::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 #[derive(Debug)]

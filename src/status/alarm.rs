@@ -15,6 +15,8 @@ pub enum AlarmId {
     ClockWrong,
     NodeUnreachable,
     TokenRefused,
+    /// A token's file has changed, and can't be used.
+    TokenKept,
     CardParked,
     /// Hipcall knows none of the calls that its webhook tells of.
     CallUnknown,
@@ -30,12 +32,13 @@ pub enum AlarmId {
 }
 
 impl AlarmId {
-    pub const ALL: [AlarmId; 14] = [
+    pub const ALL: [AlarmId; 15] = [
         AlarmId::DiskRefused,
         AlarmId::OutboxDamaged,
         AlarmId::ClockWrong,
         AlarmId::NodeUnreachable,
         AlarmId::TokenRefused,
+        AlarmId::TokenKept,
         AlarmId::CardParked,
         AlarmId::CallUnknown,
         AlarmId::WebhookSilent,
@@ -54,6 +57,7 @@ impl AlarmId {
             AlarmId::ClockWrong => "clock-wrong",
             AlarmId::NodeUnreachable => "node-unreachable",
             AlarmId::TokenRefused => "token-refused",
+            AlarmId::TokenKept => "token-kept",
             AlarmId::CardParked => "card-parked",
             AlarmId::CallUnknown => "call-unknown",
             AlarmId::WebhookSilent => "webhook-silent",

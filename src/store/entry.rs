@@ -129,6 +129,8 @@ pub(super) fn shortened(reason: &str) -> String {
 /// Why a card's way ended, with what went wrong last.
 pub(super) fn told(why: Why, last: Option<&str>) -> String {
     match last {
+        // What an earlier end has told already is not told again.
+        Some(last) if last.starts_with(why.reason()) => shortened(last),
         Some(last) => shortened(&format!("{}; before: {last}", why.reason())),
         None => why.reason().to_owned(),
     }

@@ -167,6 +167,8 @@ impl OutboxFile {
     /// Makes a missing file beside its place: a power cut leaves a whole one or none, and none is no damage.
     fn make(&self) -> Result<(), FileError> {
         match self.drive.length(&self.path) {
+            // It got its name when it was whole: whatever emptied it, cards are gone.
+            Ok(0) => return Err(FileError::Damaged("it is empty".into())),
             Ok(_) => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e.into()),

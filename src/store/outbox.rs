@@ -49,6 +49,10 @@ pub enum OutboxError {
     NotParked { call: String, phase: &'static str },
     #[error("there is no account {0} any more; give the card up: ringcard outbox drop CALL")]
     NoSuchAccount(String),
+    #[error(
+        "the call {0} is over by now, and nobody would see its card; give it up: ringcard outbox drop {0}"
+    )]
+    TooLate(String),
     #[error("the card of call {0} is done with already")]
     Finished(String),
 }
@@ -79,6 +83,8 @@ struct Index {
     turn: u64,
     /// What the disk has to learn.
     changes: Changes,
+    /// What ended without anybody waiting for it, until it is counted.
+    let_go: Vec<(String, Why)>,
     /// Cards found waiting on a disk that could not be read at the start.
     found: Vec<Key>,
 }
@@ -209,8 +215,8 @@ impl Outbox {
         }
     }
 
-    /// Puts a parked card back to waiting, with its time starting anew: a person asked for it.
-    pub fn retry(&self, key: &Key, deadline: Deadline) -> Result<Waiting, OutboxError> {
+    /// Puts a parked card back to waiting: a person asked for it.
+    pub fn retry(&self, key: &Key) -> Result<Waiting, OutboxError> {
         let mut index = self.lock();
         let slot = index
             .slots
@@ -225,7 +231,6 @@ impl Outbox {
         }
         let entry = Entry {
             phase: Phase::Waiting,
-            deadline,
             ..slot.entry.clone()
         };
         index.remove(key);
@@ -274,6 +279,11 @@ impl Outbox {
             .filter(named)
             .map(|s| s.entry.clone())
             .collect()
+    }
+
+    /// What ended since the last time without a delivery that could tell: it made room, or a person gave it up.
+    pub fn take_let_go(&self) -> Vec<(String, Why)> {
+        std::mem::take(&mut self.lock().let_go)
     }
 
     pub fn counts(&self) -> Counts {
@@ -360,9 +370,8 @@ mod tests {
         let (outbox, _) = outbox();
         let key = entry("a").key();
         outbox.accept(entry("a")).unwrap();
-        let deadline = entry("a").deadline;
         assert!(matches!(
-            outbox.retry(&key, deadline),
+            outbox.retry(&key),
             Err(OutboxError::NotParked { .. })
         ));
         outbox.finish(&key, &Outcome::Parked("token refused".into()));
@@ -375,7 +384,7 @@ mod tests {
                 finished: 0
             }
         );
-        let (again, _) = outbox.retry(&key, deadline).unwrap();
+        let (again, _) = outbox.retry(&key).unwrap();
         assert_eq!((again.phase, again.card.is_some()), (Phase::Waiting, true));
         outbox.finish(&key, &Outcome::Parked("token refused".into()));
         outbox.drop_card(&key).unwrap();

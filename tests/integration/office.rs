@@ -203,8 +203,7 @@ impl Office {
     }
 
     pub fn status(&self) -> Status {
-        let flow = &self.running().flow;
-        flow.board.show(flow.outbox.counts())
+        self.running().flow.status()
     }
 
     pub fn skipped(&self, skip: Skip) -> u64 {

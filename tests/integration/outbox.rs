@@ -1,6 +1,6 @@
 //! A card is sent until it is settled, expires or is parked; each fault of Hipcall has its answer.
 
-use ringcard::demo::hipcall::{Fault, RATE_LIMIT, Request as HipcallRequest};
+use ringcard::demo::hipcall::{Aim, Fault, RATE_LIMIT, Request as HipcallRequest};
 use ringcard::demo::panel::fresh_uuid;
 use ringcard::domain::fate::Why;
 use ringcard::status::Status;
@@ -124,7 +124,9 @@ async fn a_refused_token_pauses_the_account_until_its_file_has_another() {
 #[tokio::test]
 async fn a_card_of_a_refused_token_expires_with_that_reason() {
     let office = Office::with(|config| config + "\n[card]\ndeadline = \"10s\"\n").await;
-    office.hipcall.script([Fault::Status(403)]);
+    office
+        .hipcall
+        .keep_failing(Aim::default(), Fault::Status(403));
     office.call(CUSTOMER).await;
     office.settled().await;
     let expired = &office.status().accounts["demo"].expired;
@@ -315,7 +317,7 @@ async fn a_waiting_card_can_be_dropped_by_hand() {
     office.hipcall.go_down().await;
     let call = office.call(CUSTOMER).await;
     let dropped = Request::OutboxDrop { call: call.clone() };
-    office.ask::<serde_json::Value>(dropped).await.unwrap();
+    office.ask::<usize>(dropped).await.unwrap();
     office.settled().await;
     office.hipcall.come_up().await.unwrap();
     assert_eq!(office.cards(&call).await, 0);

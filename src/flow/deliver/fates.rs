@@ -22,7 +22,8 @@ impl Delivery {
             Outcome::Expired(why) | Outcome::ExpiredWithComment(why) => self.expired(call, *why),
             Outcome::Parked(reason) => {
                 board.account(account, |a| a.parked += 1);
-                let advice = "mend it, then: ringcard outbox retry --all";
+                let advice = "mend it; a card whose call is over is worth nothing (ringcard outbox drop --all), one that lives can \
+                     be sent again (ringcard outbox retry --all)";
                 board.raise(AlarmId::CardParked, &self.subject(), reason, advice);
                 error!(event_id = "card-parked", %account, %call, reason, "a card was refused");
             }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::domain::deadline::{Moment, backoff};
+use super::way::Way;
+use crate::domain::deadline::backoff;
 use crate::domain::fate::Why;
 use crate::hipcall::{SendError, Verdict};
 use crate::store::outbox::{Entry, Halt, Outcome};
@@ -25,22 +26,6 @@ const SOON: u32 = 2;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(in crate::flow) type Halts = watch::Receiver<Option<Halt>>;
-
-/// What a card needs of the world.
-pub(super) trait Way {
-    type Turn;
-    /// Comes when the card may be sent; after a failure not before `pause` is over.
-    async fn turn(&self, pause: Option<Duration>) -> Self::Turn;
-    /// Whether Hipcall has a card for the call. `None`: that can't be asked now.
-    async fn has_card(&self) -> Option<Result<bool, SendError>>;
-    async fn post(&self, turn: Self::Turn) -> Result<(), SendError>;
-    /// Why there is no turn.
-    fn hindrance(&self) -> Option<Why>;
-    fn now(&self) -> Moment;
-    fn failed(&self, error: &SendError);
-    /// A request was given up while it was under way.
-    fn cut(&self);
-}
 
 /// Tries until something is decided.
 pub(super) async fn tries<W: Way>(way: &W, entry: &Entry, mut halt: Halts) -> Outcome {
@@ -118,10 +103,13 @@ async fn once<W: Way>(
 /// Sends the card, after asking whether Hipcall has it where that is not certain.
 async fn send<W: Way>(way: &W, turn: W::Turn, uncertain: &mut bool) -> Result<(), SendError> {
     if *uncertain && let Some(answer) = way.has_card().await {
-        if answer? {
-            return Ok(());
+        match answer {
+            Ok(true) => return Ok(()),
+            Ok(false) => *uncertain = false,
+            // What it says of a call without a card is nowhere written: it was only a question.
+            Err(e) if e.is_an_answer() && e.verdict() != Verdict::Pause => {}
+            Err(e) => return Err(e),
         }
-        *uncertain = false;
     }
     way.post(turn).await
 }

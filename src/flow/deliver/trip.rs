@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::Delivery;
-use super::tries::Way;
+use super::way::Way;
 use crate::domain::deadline::Moment;
 use crate::domain::fate::Why;
 use crate::hipcall::{SendError, Turn};
@@ -59,11 +59,13 @@ impl Way for Trip<'_> {
 
     async fn turn(&self, pause: Option<Duration>) -> Turn {
         loop {
+            // Before the account is read, so that no swap is missed.
+            let renewed = self.delivery.flow.renewed.notified();
             let account = self.delivery.account();
             tokio::select! {
                 turn = account.client.card_turn(self.delivery.rank, pause) => return turn,
                 // Another token has turns of its own.
-                () = self.delivery.flow.renewed.notified() => {}
+                () = renewed => {}
             }
         }
     }

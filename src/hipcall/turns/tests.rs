@@ -48,6 +48,31 @@ async fn pass(millis: u64) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_room_while_the_quota_closes_goes_when_it_opens() {
+    let turns = Turns::default();
+    let most = AT_ONCE as u64;
+    let held: Vec<Turn> = (0..most)
+        .map(|r| now(&mut first(&turns, r)).unwrap())
+        .collect();
+    let start = Instant::now();
+    let waiting = first(&turns, most);
+    let answers = async {
+        tokio::task::yield_now().await;
+        for mut turn in held {
+            turn.sending();
+            turn.answered(201, &remaining("0"));
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        _ = waiting => {}
+        () = answers => {}
+    }
+    assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_card_goes_at_once() {
     let turns = Turns::default();
     let held: Vec<Turn> = (0..5)
@@ -138,10 +163,10 @@ async fn while_the_line_is_down_only_the_newest_is_tried_and_leads_when_it_is_ba
         now(&mut first(&turns, 3)).is_some(),
         "a new call waits for nobody"
     );
+    drop(turn);
     let mut newer = again(&turns, 2, 300);
     assert!(now(&mut newer).is_none());
-    drop(turn);
-    assert!(now(&mut older).is_none());
+    assert!(now(&mut older).is_none(), "the newest kept its place");
     drop(newer);
     assert!(now(&mut older).is_some(), "the newest was given up");
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::futures::Notified;
 
-use super::{Entry, Key, NotDurable, Outbox, Outcome, Why};
+use super::{Entry, Key, NotDurable, Outbox, Outcome, Phase, Why};
 
 impl Outbox {
     /// The newest call of an account whose record is to get a comment.
@@ -32,12 +32,33 @@ impl Outbox {
         self.comment_due.notified()
     }
 
-    /// The comment was certainly not written: it is due again.
-    pub fn comment_again(&self, entry: &Entry) {
+    /// Ends what is still due. False if it was dropped, or made room, meanwhile: then there is nothing to write.
+    pub fn end_comment(&self, key: &Key, outcome: &Outcome) -> bool {
         let mut index = self.lock();
-        if index.remove(&entry.key()).is_some() {
+        let is_due = index
+            .slots
+            .get(key)
+            .is_some_and(|s| s.entry.phase == Phase::CommentDue);
+        if is_due {
+            index.finish(key, outcome);
+        }
+        is_due
+    }
+
+    /// Hipcall has no card of the call: nothing has to be asked any more. False if it was known.
+    pub fn mark_certain(&self, key: &Key) -> bool {
+        let mut index = self.lock();
+        let slot = index.slots.get_mut(key);
+        slot.is_some_and(|slot| !std::mem::take(&mut slot.entry.uncertain))
+    }
+
+    /// The comment was certainly not written: it is due again, after all others.
+    pub fn comment_again(&self, entry: &Entry) {
+        let (mut index, key) = (self.lock(), entry.key());
+        if index.remove(&key).is_some() {
             index.insert(entry.clone());
-            index.changes.note(&entry.key());
+            index.comments.rotate_right(1);
+            index.changes.note(&key);
         }
     }
 
@@ -57,7 +78,6 @@ impl Outbox {
 mod tests {
     use super::super::tests::{entry, outbox};
     use super::*;
-    use crate::store::outbox::Phase;
 
     #[test]
     fn the_newest_comment_of_an_account_is_due_first_and_those_of_no_account_never() {

@@ -108,11 +108,15 @@ impl Index {
             Outcome::Parked(reason) => Some(shortened(reason)),
             _ => why.map(|why| told(why, slot.entry.reason.as_deref())),
         };
+        if let (Outcome::Dropped(why), false) = (outcome, slot.entry.phase == Phase::Waiting) {
+            // Taken by every look at the status, so this grows no longer than the lists are.
+            self.let_go.push((slot.entry.account.clone(), *why));
+        }
         self.turn += 1;
         let mut entry = Entry {
             phase,
             turn: self.turn,
-            attempts: slot.entry.attempts + 1,
+            attempts: slot.entry.attempts + u32::from(*outcome == Outcome::Settled),
             reason,
             why,
             ..slot.entry

@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::call::CallId;
 use crate::domain::card::Card;
 use crate::domain::deadline::Deadline;
+use crate::domain::deadline::Moment;
 use jiff::Timestamp;
 
 const LIFETIME: u64 = 90;
@@ -30,6 +31,8 @@ struct Road {
     latency: Duration,
     /// What Hipcall says when asked whether it has the card; `None`: there is no quota to ask.
     has_card: Option<bool>,
+    /// Or that it refuses to say.
+    no_telling: Option<u16>,
     hindrance: Option<Why>,
     /// How far the box has slept, which no timer has noticed.
     slept: Cell<Duration>,
@@ -54,6 +57,10 @@ impl Way for Scripted<'_> {
     }
 
     async fn has_card(&self) -> Option<Result<bool, SendError>> {
+        if let Some(error) = self.road.no_telling.and_then(refused) {
+            self.road.questions.set(self.road.questions.get() + 1);
+            return Some(Err(error));
+        }
         let answer = self.road.has_card?;
         self.road.questions.set(self.road.questions.get() + 1);
         Some(Ok(answer))
@@ -286,6 +293,20 @@ async fn an_uncertain_card_is_asked_for_before_it_is_sent_again() {
         let trial = deliver(&road, uncertain, async |_| {}).await;
         assert_eq!(trial.outcome, Outcome::Settled);
         assert_eq!((trial.posts, trial.questions), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_not_answered_decides_nothing() {
+    for status in [404, 405, 422, 429, 500] {
+        let road = Road {
+            answers: RefCell::new([None].into()),
+            no_telling: Some(status),
+            ..Road::default()
+        };
+        let trial = deliver(&road, true, async |_| {}).await;
+        let told = (trial.outcome, trial.posts, trial.questions, trial.seconds);
+        assert_eq!(told, (Outcome::Settled, 1, 1, 0), "{status}");
     }
 }
 
