@@ -217,3 +217,24 @@ async fn a_box_that_slept_sends_no_card_of_before() {
         .unwrap();
     assert_eq!(entry[0].phase, Phase::Expired);
 }
+
+#[tokio::test]
+async fn a_comment_waits_over_a_power_cut_until_the_clock_can_be_believed() {
+    let hands = Hands::new();
+    let mut office = Office::closed().await;
+    office.configure(|config| config + "\n[card]\nafter-call = \"comment\"\n");
+    office.clock = hands.clock(Synchronised::Yes);
+    office.start().await;
+    office.hipcall.go_down().await;
+    let call = office.call(CUSTOMER).await;
+    office.send(&crate::office::hangup(&call)).await;
+    office.until(|s| s.outbox.comments == 1).await;
+    office.stop().await;
+    hands.boot(Duration::from_secs(1));
+    // No time server has answered, and Hipcall is the first to say what time it is.
+    office.clock = hands.clock(Synchronised::No);
+    office.hipcall.come_up().await.unwrap();
+    office.start().await;
+    office.until(|s| s.accounts["demo"].comments == 1).await;
+    assert_eq!(office.hipcall.comments(&call).len(), 1);
+}

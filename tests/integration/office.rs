@@ -10,6 +10,7 @@ use ringcard::demo::hipcall::{Posted, RATE_LIMIT, StandIn, StandInSettings, User
 use ringcard::demo::office::Office as MadeUp;
 use ringcard::demo::panel::{CallShape, Panel, Sent, call_hangup, call_init, fresh_uuid};
 use ringcard::domain::call::{Direction, Skip};
+use ringcard::domain::deadline::Moment;
 use ringcard::flow::office::Flow;
 use ringcard::flow::report::Report;
 use ringcard::status::Status;
@@ -200,6 +201,10 @@ impl Office {
             accept_removals: true,
         };
         self.ask(request).await.unwrap()
+    }
+
+    pub fn now(&self) -> Moment {
+        self.running().flow.clock.now()
     }
 
     pub fn status(&self) -> Status {

@@ -1,14 +1,16 @@
 //! A card is sent until it is settled, expires or is parked; each fault of Hipcall has its answer.
 
-use ringcard::demo::hipcall::{Aim, Fault, RATE_LIMIT, Request as HipcallRequest};
+use ringcard::demo::hipcall::{Aim, Fault, Kind, RATE_LIMIT, Request as HipcallRequest};
 use ringcard::demo::panel::fresh_uuid;
 use ringcard::domain::fate::Why;
-use ringcard::status::Status;
+use ringcard::status::{AlarmId, Status};
 use ringcard::store::outbox::{Entry, Phase};
 use ringcard::system::control::Request;
 use std::time::Duration;
 
 use crate::office::{CUSTOMER, Office, PATIENCE, hangup, inbound};
+
+const AFTER_CALL: &str = "\n[card]\nafter-call = \"comment\"\n";
 
 #[tokio::test]
 async fn passing_faults_are_tried_again_until_the_card_is_there_once() {
@@ -252,8 +254,7 @@ async fn a_card_that_comes_too_late_is_told_in_the_record_of_its_call() {
 
 #[tokio::test]
 async fn comments_that_are_due_survive_a_restart_and_are_written_once() {
-    let after = "\n[card]\nafter-call = \"comment\"\n";
-    let mut office = Office::with(|config| config + after).await;
+    let mut office = Office::with(|config| config + AFTER_CALL).await;
     office.hipcall.go_down().await;
     let call = office.call(CUSTOMER).await;
     office.send(&hangup(&call)).await;
@@ -269,15 +270,15 @@ async fn comments_that_are_due_survive_a_restart_and_are_written_once() {
 
 #[tokio::test]
 async fn a_comment_that_may_have_arrived_is_not_repeated_and_one_that_has_not_is() {
-    let after = "\n[card]\nafter-call = \"comment\"\n";
     for (fault, comments) in [(Fault::AcceptThenClose, 0), (Fault::Status(503), 1)] {
-        let office = Office::with(|config| config + after).await;
+        let office = Office::with(|config| config + AFTER_CALL).await;
         office.hipcall.go_down().await;
         let call = office.call(CUSTOMER).await;
         office.send(&hangup(&call)).await;
         office.until(|s| s.outbox.comments == 1).await;
-        office.hipcall.script([fault]);
+        office.hipcall.script_at(&Aim::at(Kind::Comment), [fault]);
         office.hipcall.come_up().await.unwrap();
+        office.call(CUSTOMER).await;
         let tried =
             |requests: Vec<HipcallRequest>| requests.iter().any(|r| r.path.ends_with("/comments"));
         while !tried(office.hipcall.requests()) {
@@ -285,6 +286,164 @@ async fn a_comment_that_may_have_arrived_is_not_repeated_and_one_that_has_not_is
         }
         office.until(|s| s.outbox.comments == comments).await;
     }
+}
+
+#[tokio::test]
+async fn a_comment_that_was_dropped_by_hand_is_not_written() {
+    let office = Office::with(|config| config + AFTER_CALL).await;
+    office.hipcall.go_down().await;
+    let dropped = office.call(CUSTOMER).await;
+    let kept = office.call("+902125550102").await;
+    for (n, call) in [&dropped, &kept].into_iter().enumerate() {
+        office.send(&hangup(call)).await;
+        office.until(|s| s.outbox.comments == n + 1).await;
+    }
+    let drop = Request::OutboxDrop {
+        call: dropped.clone(),
+    };
+    assert_eq!(office.ask::<usize>(drop).await.unwrap(), 1);
+    office.hipcall.come_up().await.unwrap();
+    office.call(CUSTOMER).await;
+    office.until(|s| s.accounts["demo"].comments == 1).await;
+    assert_eq!(office.hipcall.comments(&kept).len(), 1);
+    assert!(office.hipcall.comments(&dropped).is_empty());
+    let account = &office.status().accounts["demo"];
+    assert_eq!(account.dropped.get(&Why::ByHand), Some(&1));
+}
+
+#[tokio::test]
+async fn a_comment_that_is_refused_holds_up_no_other() {
+    let office = Office::with(|config| config + AFTER_CALL).await;
+    office.hipcall.go_down().await;
+    let (first, refused) = (office.call(CUSTOMER).await, office.call(CUSTOMER).await);
+    for (n, call) in [&first, &refused].into_iter().enumerate() {
+        office.send(&hangup(call)).await;
+        office.until(|s| s.outbox.comments == n + 1).await;
+    }
+    let newest = Aim::at(Kind::Comment).of_call(&refused);
+    office.hipcall.keep_failing(newest, Fault::Status(404));
+    office.hipcall.come_up().await.unwrap();
+    office.call(CUSTOMER).await;
+    office.until(|s| s.outbox.comments == 0).await;
+    office.until(|s| s.accounts["demo"].comments == 1).await;
+    assert_eq!(office.hipcall.comments(&first).len(), 1);
+}
+
+#[tokio::test]
+async fn no_comment_is_written_of_a_card_that_may_have_been_seen() {
+    let office = Office::with(|config| config + AFTER_CALL).await;
+    office
+        .hipcall
+        .script_at(&Aim::at(Kind::Card), [Fault::AcceptThenClose]);
+    // The first question breaks off, and tells nothing.
+    office
+        .hipcall
+        .keep_failing(Aim::at(Kind::ReadBack), Fault::AcceptThenCut);
+    let call = office.call(CUSTOMER).await;
+    office.send(&hangup(&call)).await;
+    let asked = |s: &Status| s.outbox.comments == 1 || s.outbox.finished > 0;
+    office.until(asked).await;
+    office.hipcall.mend();
+    office
+        .until(|s| s.outbox.comments == 0 && s.outbox.waiting == 0)
+        .await;
+    assert_eq!(office.hipcall.cards(&call).len(), 1);
+    assert!(office.hipcall.comments(&call).is_empty());
+}
+
+#[tokio::test]
+async fn comments_of_an_account_that_is_gone_are_given_up() {
+    let office = Office::with(|config| config + AFTER_CALL).await;
+    office.hipcall.go_down().await;
+    let call = office.call(CUSTOMER).await;
+    office.send(&hangup(&call)).await;
+    office.until(|s| s.outbox.comments == 1).await;
+    office.configure(|config| config.replace("name = \"demo\"", "name = \"renamed\""));
+    office.reload().await;
+    office.until(|s| s.outbox.comments == 0).await;
+    let entries: Vec<Entry> = office.ask(Request::OutboxShow { call }).await.unwrap();
+    assert_eq!(
+        (entries[0].why, entries[0].card.is_some()),
+        (Some(Why::NoAccount), false)
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_taken_once_its_file_has_the_right_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let office = Office::open().await;
+    office.hipcall.take_only("the-new-token");
+    let call = office.call(CUSTOMER).await;
+    let path = office.path("token");
+    std::fs::write(&path, "the-new-token").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let has = |id| move |s: &Status| s.alarms.iter().any(|a| a.id == id);
+    office.until(has(AlarmId::TokenKept)).await;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(office.card(&call).await.len(), 4);
+    office.until(|s| s.alarms.is_empty()).await;
+}
+
+#[tokio::test]
+async fn the_alarm_of_a_refused_token_ends_with_a_reload_that_brings_another() {
+    let office = Office::open().await;
+    office.write_token("expired-token");
+    office.reload().await;
+    office.call(CUSTOMER).await;
+    office
+        .until(|s| s.alarms.iter().any(|a| a.id == AlarmId::TokenRefused))
+        .await;
+    office.write_token(&office.made_up.token);
+    office.reload().await;
+    office.until(|s| s.alarms.is_empty()).await;
+}
+
+#[tokio::test]
+async fn the_alarm_of_a_refused_token_stands_while_the_next_one_is_wrong_too() {
+    let office = Office::open().await;
+    office.hipcall.take_only("the-right-token");
+    office.call(CUSTOMER).await;
+    office
+        .until(|s| s.alarms.iter().any(|a| a.id == AlarmId::TokenRefused))
+        .await;
+    let asked = || {
+        office
+            .hipcall
+            .requests()
+            .iter()
+            .filter(|r| r.status == Some(401))
+            .count()
+    };
+    let before = asked();
+    office.write_token("another-wrong-token");
+    // Asked with both, before anybody could say that it is over.
+    office.until(|_| asked() >= before + 2).await;
+    assert!(office.alarm("account demo").is_some());
+}
+
+#[tokio::test]
+async fn a_parked_card_is_not_sent_again_when_its_call_is_over() {
+    let office = Office::with(|config| config + "\n[card]\ndeadline = \"10s\"\n").await;
+    office.hipcall.script([Fault::Status(422)]);
+    let call = office.call(CUSTOMER).await;
+    office.until(|s| s.outbox.parked == 1).await;
+    let show = Request::OutboxShow { call: call.clone() };
+    let entry = office.ask::<Vec<Entry>>(show).await.unwrap().remove(0);
+    office
+        .until(|_| entry.deadline.left(&office.now()).is_none())
+        .await;
+    let all = Request::OutboxRetry { call: "*".into() };
+    assert_eq!(office.ask::<usize>(all).await.unwrap(), 0);
+    let one = office
+        .ask::<usize>(Request::OutboxRetry { call })
+        .await
+        .unwrap_err();
+    assert!(one.to_string().contains("is over by now"), "{one}");
+    let dropped = Request::OutboxDrop { call: "*".into() };
+    assert_eq!(office.ask::<usize>(dropped).await.unwrap(), 1);
+    office
+        .until(|s| s.accounts["demo"].dropped.get(&Why::ByHand) == Some(&1))
+        .await;
 }
 
 #[tokio::test]
