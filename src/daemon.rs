@@ -7,6 +7,7 @@
 mod accounts;
 mod alive;
 mod commands;
+mod crew;
 mod explain;
 mod feeds;
 mod housekeeping;
@@ -169,6 +170,7 @@ impl Daemon {
         if accounts::take_tokens(&self.flow) {
             self.owners.begin(&self.flow);
             self.accounts.begin(&self.flow);
+            self.silences.begin(&self.flow);
         }
     }
 

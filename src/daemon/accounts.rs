@@ -5,13 +5,13 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::crew::Crews;
 use crate::domain::schedule::spread;
 use crate::flow::office::{Account, Flow};
 use crate::hipcall::TOKEN_ADVICE;
@@ -28,23 +28,19 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The accounts' tasks of the configuration in use.
 #[derive(Default)]
-pub(super) struct Keepers(Mutex<CancellationToken>);
+pub(super) struct Keepers(Crews);
 
 impl Keepers {
     /// Begins a task for each account of the office, and ends those of the office before it.
     pub(super) fn begin(&self, flow: &Flow) {
-        let mut retire = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        retire.cancel();
-        *retire = CancellationToken::new();
+        let crew = self.0.relieve();
         let office = flow.office.load();
         let is_known = |name: &str| office.accounts.contains_key(name);
         flow.outbox.drop_comments_of_others(is_known);
         for account in office.accounts.values() {
-            let (flow, account, retire) = (flow.clone(), account.clone(), retire.clone());
-            flow.tasks.clone().spawn(async move {
+            let (flow, account) = (flow.clone(), account.clone());
+            crew.begin(&flow.tasks.clone(), async move {
                 tokio::select! {
-                    () = retire.cancelled() => {}
-                    () = flow.tasks.stopping() => {}
                     () = watch_token(&flow, &account) => {}
                     () = flow.comments(&account) => {}
                 }

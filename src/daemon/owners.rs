@@ -4,13 +4,13 @@
 //! A reading is worth a day. An owner whom it did not know may be a colleague of today, so a call of theirs
 //! brings the next one forward; one who has no Hipcall account at all must not bring one for each call.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::crew::Crews;
 use crate::domain::schedule::spread;
 use crate::flow::office::{Account, Flow};
 use crate::flow::owners::Owners;
@@ -30,14 +30,12 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(6 * 3600);
 
 /// The accounts' tasks of the configuration in use.
 #[derive(Default)]
-pub(super) struct Keepers(Mutex<CancellationToken>);
+pub(super) struct Keepers(Crews);
 
 impl Keepers {
     /// Begins a task for each account of the office, and ends those of the office before it.
     pub(super) fn begin(&self, flow: &Flow) {
-        let mut retire = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        retire.cancel();
-        *retire = CancellationToken::new();
+        let crew = self.0.relieve();
         for account in flow.office.load().accounts.values() {
             let Some(owners) = account.owners.clone() else {
                 continue;
@@ -47,14 +45,7 @@ impl Keepers {
                 account: account.clone(),
                 owners,
             };
-            let retire = retire.clone();
-            flow.tasks.spawn(async move {
-                tokio::select! {
-                    () = retire.cancelled() => {}
-                    () = keeper.flow.tasks.stopping() => {}
-                    () = keeper.keep() => {}
-                }
-            });
+            crew.begin(&flow.tasks, async move { keeper.keep().await });
         }
     }
 }

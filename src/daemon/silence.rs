@@ -11,9 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
+use super::crew::Crews;
 use crate::domain::deadline::Moment;
 use crate::domain::schedule::spread;
 use crate::domain::silence::{Missed, Patience, missed};
@@ -34,7 +34,7 @@ type Heard = Arc<Mutex<HashMap<Arc<str>, (Moment, u64)>>>;
 /// The accounts' tasks of the configuration in use.
 #[derive(Default)]
 pub(super) struct Keepers {
-    retire: Mutex<CancellationToken>,
+    crews: Crews,
     /// Outlasts a reload: a webhook is not less silent because of one.
     heard: Heard,
 }
@@ -42,9 +42,7 @@ pub(super) struct Keepers {
 impl Keepers {
     /// Begins a task for each account of the office, and ends those of the office before it.
     pub(super) fn begin(&self, flow: &Flow) {
-        let mut retire = self.retire.lock().unwrap_or_else(PoisonError::into_inner);
-        retire.cancel();
-        *retire = CancellationToken::new();
+        let crew = self.crews.relieve();
         let office = flow.office.load_full();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.retain(|name, _| office.accounts.contains_key(name));
@@ -63,14 +61,7 @@ impl Keepers {
                 subject,
                 heard: self.heard.clone(),
             };
-            let retire = retire.clone();
-            flow.tasks.spawn(async move {
-                tokio::select! {
-                    () = retire.cancelled() => {}
-                    () = keeper.flow.tasks.stopping() => {}
-                    () = keeper.keep() => {}
-                }
-            });
+            crew.begin(&flow.tasks, async move { keeper.keep().await });
         }
     }
 }
