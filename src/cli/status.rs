@@ -186,7 +186,7 @@ fn alarms(status: &Status) -> String {
         let (id, subject) = (alarm.id.as_str(), &alarm.subject);
         let since = ago(Some(alarm.since));
         format!(
-            "ALARM {id}, {subject} (since {since}): {}\n  what to do: {}",
+            "ALARM {id}, {subject} (began {since}): {}\n  what to do: {}",
             alarm.what, alarm.advice
         )
     });
@@ -226,7 +226,7 @@ mod tests {
         status
             .alarms
             .raise(AlarmId::ClockWrong, "clock", what, advice);
-        let told = "ALARM clock-wrong, clock (since just now): it is 2 h behind Hipcall's\n  what to do: set it";
+        let told = "ALARM clock-wrong, clock (began just now): it is 2 h behind Hipcall's\n  what to do: set it";
         assert!(show(&status).ends_with(told), "{}", show(&status));
     }
 
