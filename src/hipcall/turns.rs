@@ -8,13 +8,16 @@
 //! A turn is a thing: whoever holds it may send once, and dropping it lets the next one in. While the token is
 //! refused no card has a turn, and each waits for its deadline or for a token that is taken.
 
+mod turn;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
+
+pub use turn::Turn;
 
 use super::quota::{Purpose, Quota};
 use crate::domain::fate::Why;
@@ -76,21 +79,6 @@ impl Kind {
             Kind::Aside => Purpose::Aside,
         }
     }
-}
-
-/// The right to send one request.
-pub struct Turn {
-    shared: Arc<Shared>,
-    kind: Kind,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing has been sent yet.
-    Given,
-    Sent,
-    Over,
 }
 
 impl Default for Turns {
@@ -330,11 +318,7 @@ impl State {
     fn go(&mut self, shared: &Arc<Shared>, kind: Kind, now: Instant) -> Turn {
         self.quota.take(now);
         self.count(kind, true);
-        Turn {
-            shared: shared.clone(),
-            kind,
-            stage: Stage::Given,
-        }
+        Turn::new(shared.clone(), kind)
     }
 
     fn count(&mut self, kind: Kind, begins: bool) {
@@ -344,60 +328,6 @@ impl State {
             Kind::First => self.first_under_way -= 1,
             Kind::Again if begins => self.again_under_way += 1,
             Kind::Again => self.again_under_way -= 1,
-        }
-    }
-}
-
-impl Turn {
-    /// From here on the request may reach Hipcall, whatever becomes of it.
-    pub(super) fn sending(&mut self) {
-        self.stage = Stage::Sent;
-    }
-
-    /// Hipcall has answered. Tells how long to wait if it was refused for the limit.
-    pub(super) fn answered(mut self, status: u16, headers: &HeaderMap) -> Option<Duration> {
-        let purpose = self.kind.purpose();
-        self.end(|quota| quota.answered(purpose, status, headers, Instant::now()))
-    }
-
-    /// The request has certainly not reached Hipcall.
-    pub(super) fn not_sent(mut self) {
-        self.end(Quota::give_back);
-    }
-
-    fn give_back_quietly(mut self) {
-        self.stage = Stage::Over;
-        let mut state = self.shared.lock();
-        state.count(self.kind, false);
-        state.quota.give_back();
-    }
-
-    fn end<T>(&mut self, how: impl FnOnce(&mut Quota) -> T) -> T {
-        self.stage = Stage::Over;
-        let mut state = self.shared.lock();
-        let was_open = state.open_to(Instant::now());
-        state.count(self.kind, false);
-        let result = how(&mut state.quota);
-        let has_closed = was_open != state.open_to(Instant::now());
-        // A card that found the line down comes back for its next turn, and keeps its place until then.
-        let is_kept = state.down && self.kind != Kind::Aside;
-        drop(state);
-        if has_closed {
-            self.shared.closed.notify_waiters();
-        }
-        if !is_kept {
-            self.shared.dispatch();
-        }
-        result
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        match self.stage {
-            Stage::Given => self.end(Quota::give_back),
-            Stage::Sent => self.end(Quota::spent),
-            Stage::Over => {}
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use reqwest::header::HeaderMap;
+
 use super::*;
 
 type Waiting<'a> = std::pin::Pin<Box<dyn Future<Output = Turn> + 'a>>;
