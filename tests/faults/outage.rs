@@ -25,7 +25,7 @@ async fn after_two_hours_without_a_line_the_live_call_is_served_first() {
         // The last ones are alive when the line returns, and must stand back all the same.
         if round + 1 < ROUNDS {
             office.shim.let_time_pass(ROUND);
-            // A connection that is being made as the clock jumps would be given up as a slow one.
+            // The story is of calls spread over two hours: none comes in the instant in which the clock jumps.
             office.until(|status| status.outbox.waiting == 0).await;
         }
     }
