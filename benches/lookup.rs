@@ -17,6 +17,7 @@ use ringcard::domain::dialling::{Dialling, Reading};
 use ringcard::domain::ladder::Question as Asked;
 use ringcard::domain::phone::{PhoneNumber, Region};
 use ringcard::flow::office::{Flow, Office as Flows};
+use ringcard::source::read::{Each, Job, Wanted};
 use ringcard::store::outbox::Outbox;
 use ringcard::tasks::Tasks;
 
@@ -234,14 +235,18 @@ fn floor(flows: &Flows, questions: &[Question]) -> Result<Spread> {
     let source = &flows.feeds.first().ok_or("no source")?.source;
     let picked = source.pick(std::time::SystemTime::now())?;
     let mut contacts: HashMap<PhoneNumber, Contact> = HashMap::new();
-    let mut keep = |contact: Contact| {
+    let mut keep = Each(|contact: Contact| {
         for number in &contact.numbers {
             contacts.insert(*number, contact.clone());
         }
         Ok::<(), std::convert::Infallible>(())
+    });
+    let job = Job {
+        wanted: Wanted::Everything { from: None },
+        halt: &tokio_util::sync::CancellationToken::new(),
     };
     source
-        .read(&picked, &mut |_| {}, &mut keep)
+        .read(picked.as_ref(), &job, &mut keep)
         .map_err(|e| format!("{e:?}"))?;
     let mut spread = Spread::new()?;
     for (number, name) in questions {

@@ -25,7 +25,7 @@ pub use cards::{AfterCall, CardConfig};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use sources::SourceConfig;
+pub use sources::{ReadFrom, SourceConfig};
 
 use crate::domain::money::Locale;
 use crate::hipcall::Trust;
@@ -122,7 +122,7 @@ impl Config {
             let matching = matching::read(root, &accounts, &sources);
             let fields = sources
                 .iter()
-                .flat_map(|s| s.csv.mapping.fields.keys().cloned());
+                .flat_map(|s| s.records.mapping.fields.keys().cloned());
             let around = cards::Around {
                 locale,
                 fields: fields.collect(),
@@ -160,11 +160,16 @@ impl Config {
     /// Whether a source tells who looks after its contacts.
     pub fn names_owners(&self) -> bool {
         let mut sources = self.sources.iter();
-        sources.any(|s| s.csv.mapping.owner.is_some())
+        sources.any(|s| s.records.mapping.owner.is_some())
     }
 
     pub fn outbox_file(&self) -> PathBuf {
         self.state_directory.join("outbox.redb")
+    }
+
+    /// What a source has to remember beside its copy, such as a token that was renewed.
+    pub fn source_directory(&self, source: &str) -> PathBuf {
+        self.state_directory.join("source").join(source)
     }
 
     pub fn replica_directory(&self, source: &str) -> PathBuf {

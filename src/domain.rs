@@ -14,6 +14,7 @@ pub mod deadline;
 pub mod deck;
 pub mod dialling;
 pub mod fate;
+pub mod filling;
 pub mod flag;
 pub mod hours;
 pub mod join;

@@ -1,7 +1,7 @@
 //! How contacts reach us: one closed `enum` of connectors, each reading one kind of source.
 //!
-//! The first connector reads CSV files, which every CRM and ERP can export; a further one is a variant
-//! here and a module below. Everything blocks: the sync runs it on a thread of its own.
+//! A connector turns what it reads into rows (`rows.rs`), which all become contacts in the same way. Everything
+//! blocks: the sync runs it on a thread of its own.
 //!
 //! Architecture Invariant: a connector hands out contacts one at a time and keeps nothing of them, so a
 //! source of any size is read in the same small memory. It decides nothing about publishing: contacts
@@ -9,12 +9,11 @@
 
 use std::time::SystemTime;
 
-use self::csv::{Progress, ReadReport};
 use self::digest::Digest;
 use self::error::{ReadError, SourceError};
 use self::file::Picked;
-use self::settings::Kind;
-use crate::domain::contact::Contact;
+use self::read::{Abilities, Job, ReadReport, Taker};
+use self::settings::RecordSettings;
 
 pub mod archive;
 mod cell;
@@ -25,28 +24,34 @@ pub mod error;
 pub mod file;
 mod guard;
 mod header;
+pub mod read;
 pub mod reject;
 mod row;
+pub mod rows;
 pub mod settings;
 
-/// One configured source, ready to be read. Holds no open file between loads.
+/// One configured source, ready to be read. Holds no open file or connection between loads.
 #[derive(Debug)]
 pub enum Source {
     Csv(csv::CsvSource),
 }
 
 impl Source {
-    /// The operator's name for it.
-    pub fn name(&self) -> &str {
+    /// What its records are and mean.
+    pub fn records(&self) -> &RecordSettings {
         match self {
-            Source::Csv(source) => source.name(),
+            Source::Csv(source) => source.records(),
         }
     }
 
-    /// Whether its records are contacts, or what is known of those of other sources.
-    pub fn kind(&self) -> Kind {
+    /// The operator's name for it.
+    pub fn name(&self) -> &str {
+        &self.records().name
+    }
+
+    pub fn abilities(&self) -> Abilities {
         match self {
-            Source::Csv(source) => source.kind(),
+            Source::Csv(_) => Abilities::default(),
         }
     }
 
@@ -57,17 +62,17 @@ impl Source {
         }
     }
 
-    /// Finds what a load would read now.
-    pub fn pick(&self, now: SystemTime) -> Result<Picked, SourceError> {
+    /// Finds the file that a load would read now; `None` of a source that is no file.
+    pub fn pick(&self, now: SystemTime) -> Result<Option<Picked>, SourceError> {
         match self {
-            Source::Csv(source) => source.pick(now),
+            Source::Csv(source) => source.pick(now).map(Some),
         }
     }
 
     /// Finds what the last load read and put away, for a replica that was lost since.
-    pub fn pick_archived(&self) -> Result<Picked, SourceError> {
+    pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
-            Source::Csv(source) => source.pick_archived(),
+            Source::Csv(source) => source.pick_archived().map(Some),
         }
     }
 
@@ -78,22 +83,24 @@ impl Source {
         }
     }
 
-    /// Hands every usable contact to `row`; only after `Ok` may they be published.
+    /// Hands out what the job wants; only after `Ok` may it be published. `picked` is what `pick` gave.
     pub fn read<E>(
         &self,
-        picked: &Picked,
-        progress: &mut dyn FnMut(Progress),
-        row: &mut dyn FnMut(Contact) -> Result<(), E>,
+        picked: Option<&Picked>,
+        job: &Job<'_>,
+        taker: &mut dyn Taker<Error = E>,
     ) -> Result<ReadReport, ReadError<E>> {
-        match self {
-            Source::Csv(source) => source.read(picked, progress, row),
+        match (self, picked) {
+            (Source::Csv(source), Some(picked)) => source.read(picked, job, taker),
+            (Source::Csv(_), None) => Err(SourceError::NothingPicked.into()),
         }
     }
 
     /// Puts away what was loaded, or found to be loaded already.
-    pub fn settle(&self, picked: &Picked) -> Result<(), SourceError> {
-        match self {
-            Source::Csv(source) => source.settle(picked),
+    pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
+        match (self, picked) {
+            (Source::Csv(source), Some(picked)) => source.settle(picked),
+            (_, None) => Ok(()),
         }
     }
 }

@@ -58,6 +58,11 @@ impl Tasks {
         self.stop.cancelled().await;
     }
 
+    /// Cancelled when the daemon stops, if not before.
+    pub fn until_stop(&self) -> CancellationToken {
+        self.stop.child_token()
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }

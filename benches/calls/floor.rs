@@ -29,11 +29,13 @@ use ringcard::domain::age::age_text;
 use ringcard::domain::contact::Contact;
 use ringcard::domain::money::{Locale, Money};
 use ringcard::domain::phone::{PhoneNumber, Region};
+use ringcard::source::read::{Each, Job, Wanted};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::office::client_tls;
 use crate::support::{Result, runtime};
@@ -133,25 +135,31 @@ impl Floor {
 }
 
 fn age(config: &Config) -> Result<String> {
-    let source = config.sources.first().ok_or("no source")?.open();
-    let picked = source.pick(SystemTime::now())?;
-    let (as_of, now) = (Timestamp::try_from(picked.modified())?, Timestamp::now());
+    let source = config.sources.first().ok_or("no source")?;
+    let source = source.open(&config.state_directory);
+    let picked = source.pick(SystemTime::now())?.ok_or("no file")?;
+    let (as_of, now) = (picked.as_of(), Timestamp::now());
     Ok(age_text(as_of, now, &TimeZone::system(), config.locale))
 }
 
 /// The very contacts that Ringcard reads.
 fn contacts(config: &Config) -> Result<HashMap<PhoneNumber, Contact>> {
-    let source = config.sources.first().ok_or("no source")?.open();
+    let source = config.sources.first().ok_or("no source")?;
+    let source = source.open(&config.state_directory);
     let picked = source.pick(SystemTime::now())?;
     let mut contacts = HashMap::new();
-    let mut keep = |contact: Contact| {
+    let mut keep = Each(|contact: Contact| {
         for number in &contact.numbers {
             contacts.insert(*number, contact.clone());
         }
         Ok::<(), Infallible>(())
+    });
+    let job = Job {
+        wanted: Wanted::Everything { from: None },
+        halt: &CancellationToken::new(),
     };
     source
-        .read(&picked, &mut |_| {}, &mut keep)
+        .read(picked.as_ref(), &job, &mut keep)
         .map_err(|e| format!("{e:?}"))?;
     Ok(contacts)
 }

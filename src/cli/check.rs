@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use nix::unistd::{AccessFlags, access};
 
+use tokio_util::sync::CancellationToken;
+
 use super::terminal::{complain, say};
 use super::{Failure, load};
 use crate::config::Config;
@@ -13,6 +15,7 @@ use crate::flow::sync::{Memory, Order, sync};
 use crate::hipcall::Connector;
 use crate::store::replica::Shelf;
 use crate::system::chain;
+use crate::tasks::Tasks;
 use crate::webhook::Identity;
 
 pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
@@ -84,7 +87,7 @@ fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
     let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
     let (shelf, _) = Shelf::open(nowhere.path().into()).map_err(|e| chain::of(&e))?;
     let feed = Feed {
-        source: source.open().into(),
+        source: source.open(nowhere.path()).into(),
         shelf: shelf.into(),
         join: source.join(),
         join_to: source.join_to.clone(),
@@ -93,6 +96,15 @@ fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
         dry_run: true,
         ..Order::default()
     };
-    let report = sync(&feed, &Memory::default(), order, &mut |_| {}).map_err(|e| chain::of(&e))?;
+    let report = Tasks::in_place(|| {
+        sync(
+            &feed,
+            &Memory::default(),
+            order,
+            &CancellationToken::new(),
+            &mut |_| {},
+        )
+    });
+    let report = report.map_err(|e| chain::of(&e))?;
     Ok(report.to_string())
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::What;
 use super::terminal::{progress, say, say_json};
@@ -12,10 +13,11 @@ use super::{Failure, load};
 use crate::config::Config;
 use crate::flow::office::{Feed, Office};
 use crate::flow::sync::{self as flow, Memory, Order, Report};
-use crate::source::csv::Progress;
+use crate::source::read::Progress;
 use crate::store::StateLock;
 use crate::system::chain;
 use crate::system::control::{ControlError, Request, ask};
+use crate::tasks::Tasks;
 
 pub(super) async fn sync(path: &Path, what: What) -> Result<ExitCode, Failure> {
     let (json, start) = (what.json, Instant::now());
@@ -69,7 +71,11 @@ async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Fa
     for feed in feeds {
         let name = feed.source.name();
         let mut seen = |p: Progress| show_progress(&value(name, p), start);
-        match flow::sync(feed, &Memory::default(), order, &mut seen) {
+        let read = || {
+            let halt = CancellationToken::new();
+            flow::sync(feed, &Memory::default(), order, &halt, &mut seen)
+        };
+        match Tasks::in_place(read) {
             Ok(report) => reports.push(report),
             Err(e) => failures.push(format!("{name}: {}", chain::of(&e))),
         }

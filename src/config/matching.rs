@@ -88,7 +88,7 @@ fn rungs(section: &Section<'_>) -> Option<Vec<Rung>> {
 }
 
 fn priority(section: &Section<'_>, sources: &[SourceConfig]) -> Priority {
-    let fields = sources.iter().flat_map(|s| s.csv.mapping.fields.keys());
+    let fields = sources.iter().flat_map(|s| s.records.mapping.fields.keys());
     let values: Vec<&str> = VALUES
         .into_iter()
         .chain(fields.map(String::as_str))
@@ -112,7 +112,7 @@ fn useless(name: &str, value: &str, sources: &[SourceConfig]) -> Option<String> 
     let Some(source) = sources.iter().find(|s| s.name() == name) else {
         return Some(format!("there is no source {name}"));
     };
-    let mapping = &source.csv.mapping;
+    let mapping = &source.records.mapping;
     let gives = match value {
         "balance" => mapping.balance.is_some(),
         "owner" => mapping.owner.is_some(),

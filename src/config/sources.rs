@@ -1,5 +1,6 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
@@ -12,39 +13,71 @@ use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::csv::CsvSource;
-use crate::source::settings::{AfterLoad, CsvSettings, Encoding, Format, Kind, Location, Mapping};
+use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+
+mod files;
 
 /// How often a source is read unless told otherwise.
 const EVERY: Duration = Duration::from_secs(15 * 60);
-/// How long a dropped file must not have changed before it is taken.
-const QUIET: Duration = Duration::from_secs(10);
 /// Most sources of one box.
 const SOURCES: usize = 16;
 
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
-    pub csv: CsvSettings,
+    pub records: RecordSettings,
+    pub from: ReadFrom,
     pub schedule: Schedule,
     /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
     /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
 }
 
+/// Where a source's records come from, by its `type`.
+#[derive(Clone, Debug)]
+pub enum ReadFrom {
+    Csv { location: Location, format: Format },
+}
+
 impl SourceConfig {
-    /// The source, ready to be read.
-    pub fn open(&self) -> Source {
-        Source::Csv(CsvSource::new(self.csv.clone()))
+    /// The source, ready to be read. `state` is a directory of its own, for what it has to remember; it may
+    /// not be there yet.
+    pub fn open(&self, _state: &Path) -> Source {
+        let records = self.records.clone();
+        match &self.from {
+            ReadFrom::Csv { location, format } => Source::Csv(CsvSource::new(FileSettings {
+                records,
+                location: location.clone(),
+                format: format.clone(),
+            })),
+        }
     }
 
     pub fn name(&self) -> &str {
-        &self.csv.name
+        &self.records.name
     }
 
     /// By what its records are joined to contacts, if it is a source of balances.
     pub fn join(&self) -> Option<JoinBy> {
-        match self.csv.kind {
+        match self.records.kind {
             Kind::Contacts => None,
             Kind::Balances(by) => Some(by),
+        }
+    }
+}
+
+/// What `type` can say.
+const TYPES: &str = "\"csv\"";
+
+#[derive(Clone, Copy)]
+enum Type {
+    Csv,
+}
+
+impl Type {
+    fn parse(text: &str) -> Option<Type> {
+        match text {
+            "csv" => Some(Type::Csv),
+            _ => None,
         }
     }
 }
@@ -80,16 +113,16 @@ pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConf
 
 /// Whose the source's balances are. Those that no contact can have are a mistake in either source.
 fn joined(section: &Section<'_>, source: &SourceConfig, sources: &[SourceConfig]) -> Vec<String> {
-    let Kind::Balances(by) = source.csv.kind else {
+    let Kind::Balances(by) = source.records.kind else {
         return Vec::new();
     };
-    let contacts = || sources.iter().filter(|s| s.csv.kind == Kind::Contacts);
+    let contacts = || sources.iter().filter(|s| s.records.kind == Kind::Contacts);
     if contacts().count() == 0 {
         let what = "there is no source of contacts to whom these belong";
         return section.wrong("kind", what).unwrap_or_default();
     }
     let able: Vec<&str> = contacts()
-        .filter(|s| has(by, &s.csv.mapping))
+        .filter(|s| has(by, &s.records.mapping))
         .map(SourceConfig::name)
         .collect();
     let Some(columns) = section.section("columns") else {
@@ -144,8 +177,14 @@ fn any_of(names: &[&str]) -> String {
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    section.required("type", "\"csv\"", |text| (text == "csv").then_some(()));
-    let location = location(section);
+    let from = match section.required("type", TYPES, Type::parse) {
+        Some(Type::Csv) => files::csv(section),
+        None => {
+            // Which keys are right is the type's to say.
+            section.hush();
+            None
+        }
+    };
     let schedule = schedule(section);
     let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
     let outer = Dialling {
@@ -153,7 +192,6 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         ..Dialling::default()
     };
     let dialling = dialling::within(section, &outer);
-    let format = format(section);
     let kind = kind.or((!section.has("kind")).then(Records::default));
     let columns = section.required_section("columns").and_then(|columns| {
         let Some(kind) = kind else {
@@ -171,53 +209,14 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     Some(SourceConfig {
         schedule: schedule?,
         join_to,
-        csv: CsvSettings {
+        records: RecordSettings {
             name: name?,
-            location: location?,
-            format: format?,
             kind,
             mapping,
             dialling,
         },
+        from: from?,
     })
-}
-
-fn location(section: &Section<'_>) -> Option<Location> {
-    let (file, folder) = (section.path("path"), section.path("folder"));
-    let suffix = section.text("suffix");
-    let quiet = section.duration("quiet", Duration::from_secs(1), Duration::from_secs(3600));
-    let after = section.parse(
-        "after-load",
-        "\"leave\" or \"archive\"",
-        |text| match text {
-            "leave" => Some(AfterLoad::Leave),
-            "archive" => Some(AfterLoad::Archive),
-            _ => None,
-        },
-    );
-    match (file, folder) {
-        (Some(file), None) => {
-            for key in ["suffix", "quiet", "after-load"]
-                .into_iter()
-                .filter(|k| section.has(k))
-            {
-                section.wrong::<()>(
-                    key,
-                    "belongs to a folder; with path the file is left where it is",
-                );
-            }
-            Some(Location::File(file))
-        }
-        (None, Some(path)) => Some(Location::Folder {
-            path,
-            suffix: suffix.unwrap_or_else(|| ".csv".into()),
-            quiet: quiet.unwrap_or(QUIET),
-            after: after.unwrap_or(AfterLoad::Leave),
-        }),
-        (Some(_), Some(_)) => section.wrong("folder", "there can be path or folder, not both"),
-        (None, None) if section.has("path") || section.has("folder") => None,
-        (None, None) => section.missing("path", "the export's file, or folder = \"...\""),
-    }
 }
 
 fn schedule(section: &Section<'_>) -> Option<Schedule> {
@@ -238,27 +237,6 @@ fn schedule(section: &Section<'_>) -> Option<Schedule> {
         (None, true) => every.map(Schedule::Every),
         (None, false) => Some(Schedule::Every(EVERY)),
     }
-}
-
-fn format(section: &Section<'_>) -> Option<Format> {
-    let default = Format::default();
-    let one = |text: &str| match text.as_bytes() {
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() => Some(*byte),
-        _ => None,
-    };
-    let delimiter = section.parse("delimiter", "one of \",\" \";\" \"\\t\" \"|\"", |text| {
-        one(text).filter(|b| b",;\t|".contains(b))
-    });
-    let quote = section.parse("quote", "one sign, such as \"'\"", one);
-    if quote.is_some() && quote == delimiter {
-        section.wrong::<()>("quote", "must be another sign than the delimiter");
-    }
-    let encoding = section.parse("encoding", Encoding::ALLOWED, Encoding::parse);
-    Some(Format {
-        delimiter,
-        quote: quote.unwrap_or(default.quote),
-        encoding: encoding.unwrap_or(default.encoding),
-    })
 }
 
 #[cfg(test)]
@@ -366,7 +344,7 @@ mod tests {
         let (_, example) = example.split_once("```toml\n").unwrap();
         let (example, _) = example.split_once("```").unwrap();
         let sources = tests::read(example, |root| read(root, Region::parse("TR")));
-        let kinds: Vec<_> = sources.iter().map(|s| s.open().kind()).collect();
+        let kinds: Vec<_> = sources.iter().map(|s| s.records.kind).collect();
         assert_eq!(
             kinds,
             [Kind::Contacts, Kind::Balances(JoinBy::CustomerCode)]
@@ -378,7 +356,7 @@ mod tests {
         let region = |line: &str| {
             let text = CRM.replace("[source.columns]", &format!("{line}\n[source.columns]"));
             let sources = tests::read(&text, |root| read(root, Region::parse("TR")));
-            let csv = &sources[0].csv;
+            let csv = &sources[0].records;
             assert_eq!(csv.mapping.numbers[0].dialling, csv.dialling);
             csv.dialling.region
         };

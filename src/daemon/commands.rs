@@ -11,7 +11,7 @@ use super::feeds::{Ask, Feeds};
 use crate::flow::deliver::Delivery;
 use crate::flow::office::Flow;
 use crate::flow::sync::{Order, Report};
-use crate::source::csv::Progress;
+use crate::source::read::Progress;
 use crate::store::outbox::{Entry, OutboxError, Phase};
 use crate::system::control::{Answers, Request};
 

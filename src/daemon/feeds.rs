@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::domain::schedule::Schedule;
 use crate::flow::office::{Feed, Flow};
 use crate::flow::sync::{Memory, Order, Outcome, Report, SyncError, patience, sync};
-use crate::source::csv::Progress;
+use crate::source::read::Progress;
 use crate::status::AlarmId;
 use crate::system::chain;
 
@@ -74,7 +74,10 @@ impl Feeds {
     pub(super) fn begin(&self, flow: &Flow, mut schedules: Schedules) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retire.cancel();
-        *running = Running::default();
+        *running = Running {
+            retire: flow.tasks.until_stop(),
+            ..Running::default()
+        };
         for feed in &flow.office.load().feeds {
             let name = feed.source.name().to_owned();
             let Some(schedule) = schedules.remove(&name) else {
@@ -158,9 +161,11 @@ impl Keeper {
     ) -> Result<Report, String> {
         let (feed, memory) = (self.feed.clone(), self.memory.clone());
         let turn = self.turns.clone().acquire_owned().await;
+        // Ended by a reload, and by the daemon's stop.
+        let halt = self.retire.clone();
         let work = move || {
             let _turn = turn;
-            sync(&feed, &memory, order, &mut |p| {
+            sync(&feed, &memory, order, &halt, &mut |p| {
                 if let Some(progress) = &progress {
                     progress(p);
                 }
@@ -285,7 +290,7 @@ impl Keeper {
             feed.source.pick(SystemTime::now())
         };
         let picked = self.flow.tasks.blocking(look).await;
-        let picked = picked.ok()?.ok()?;
+        let picked = picked.ok()?.ok()??;
         Some((picked.path().to_owned(), picked.size(), picked.modified()))
     }
 }

@@ -48,6 +48,17 @@ impl JoinBy {
         }
     }
 
+    /// A text as it is compared. Numbers are none: one record may have several.
+    pub fn normalised(self, text: &str) -> Option<String> {
+        match self {
+            JoinBy::Key => record_id(text),
+            JoinBy::CustomerCode => code(text),
+            JoinBy::TaxNumber => tax_number(text),
+            JoinBy::Email => email(text),
+            JoinBy::Number => None,
+        }
+    }
+
     /// What of this contact is compared. Only numbers can be several.
     pub fn ids_of(self, contact: &Contact) -> Vec<String> {
         let ids = &contact.ids;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::office::Feed;
 use super::report::SyncError;
 use super::sync::Order;
-use crate::source::csv::ReadReport;
+use crate::source::read::ReadReport;
 
 /// A load that would remove more than this share of the contacts, and more than `REMOVED_ROWS`, is held
 /// until a person accepts it: half a CRM deleted by mistake must not empty the office's screens.
@@ -42,7 +42,8 @@ pub(super) fn check(
     let removed = old.saturating_sub(contacts);
     let many = removed > REMOVED_ROWS && f64::from(removed) > f64::from(old) * REMOVED_SHARE;
     if many && !order.accept_removals {
-        memory.hold(Some((read.digest.to_string(), removed, old)));
+        let digest = read.digest.map(|d| d.to_string()).unwrap_or_default();
+        memory.hold(Some((digest, removed, old)));
         let name = feed.source.name().to_owned();
         return Err(SyncError::Removals {
             name,

@@ -60,6 +60,7 @@ impl Office {
         let (mut feeds, mut failures) = (Vec::new(), Vec::new());
         for source in &config.sources {
             let name = source.name();
+            let directory = config.source_directory(name);
             let open = old.and_then(|o| o.feeds.iter().find(|f| f.source.name() == name));
             let shelf = match open {
                 Some(feed) => feed.shelf.clone(),
@@ -74,7 +75,7 @@ impl Office {
                 }
             };
             feeds.push(Feed {
-                source: Arc::new(source.open()),
+                source: Arc::new(source.open(&directory)),
                 shelf,
                 join: source.join(),
                 join_to: source.join_to.clone(),

@@ -5,15 +5,16 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 pub use super::guard::Memory;
 use super::guard::check;
 use super::office::Feed;
 pub use super::report::{Outcome, Report, SyncError};
-use crate::source::csv::{Progress, ReadReport};
+use crate::domain::contact::Contact;
 use crate::source::error::{SourceError, Verdict};
 use crate::source::file::Picked;
+use crate::source::read::{Each, Job, Progress, ReadReport, Taker, Wanted};
 use crate::source::reject::Rejects;
 use crate::store::load::{Load, LoadError};
 
@@ -30,19 +31,25 @@ pub fn sync(
     feed: &Feed,
     memory: &Memory,
     order: Order,
+    halt: &CancellationToken,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, SyncError> {
     let start = Instant::now();
     let _turn = feed.shelf.turn();
     let picked = pick(feed)?;
+    let job = Job {
+        wanted: Wanted::Everything { from: None },
+        halt,
+    };
     if order.dry_run {
-        return dry_run(feed, &picked, progress, start);
+        return dry_run(feed, picked.as_ref(), &job, start);
     }
-    if let Some(facts) = feed.shelf.current().map(|r| r.facts.clone()) {
-        let digest = feed.source.digest(&picked)?.to_string();
+    if let (Some(current), Some(file)) = (feed.shelf.current(), &picked) {
+        let facts = current.facts.clone();
+        let digest = feed.source.digest(file)?.to_string();
         if digest == facts.digest && !feed.shelf.is_suspect() {
-            feed.shelf.confirm(as_of(&picked));
-            feed.source.settle(&picked)?;
+            feed.shelf.confirm(file.as_of());
+            feed.source.settle(picked.as_ref())?;
             return Ok(Report {
                 source: feed.source.name().to_owned(),
                 outcome: Outcome::Unchanged,
@@ -58,13 +65,16 @@ pub fn sync(
         memory.refuse_held(feed, &digest, order)?;
     }
     let mut load = Load::begin(&feed.shelf, feed.join)?;
-    let read = feed
-        .source
-        .read(&picked, progress, &mut |contact| load.add(&contact))
-        .map_err(SyncError::from_read)?;
+    let mut loading = Loading {
+        load: &mut load,
+        progress,
+    };
+    let read = feed.source.read(picked.as_ref(), &job, &mut loading);
+    let read = read.map_err(SyncError::from_read)?;
     check(feed, &read, load.contacts(), memory, order)?;
-    let facts = load.publish(&feed.shelf, as_of(&picked), read.digest.to_string())?;
-    feed.source.settle(&picked)?;
+    let digest = read.digest.map(|d| d.to_string()).unwrap_or_default();
+    let facts = load.publish(&feed.shelf, read.as_of, digest)?;
+    feed.source.settle(picked.as_ref())?;
     Ok(Report {
         numbers: facts.numbers,
         doubtful_ids: facts.doubtful_ids,
@@ -72,13 +82,26 @@ pub fn sync(
     })
 }
 
-/// When what is read was written.
-fn as_of(picked: &Picked) -> Timestamp {
-    Timestamp::try_from(picked.modified()).unwrap_or_else(|_| Timestamp::now())
+/// A load that takes what a source hands out.
+struct Loading<'a> {
+    load: &'a mut Load,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Taker for Loading<'_> {
+    type Error = LoadError;
+
+    fn contact(&mut self, contact: Contact) -> Result<(), LoadError> {
+        self.load.add(&contact)
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        (self.progress)(progress);
+    }
 }
 
 /// The newest file; or, when the copy was lost, the one it was made from.
-fn pick(feed: &Feed) -> Result<Picked, SourceError> {
+fn pick(feed: &Feed) -> Result<Option<Picked>, SourceError> {
     match feed.source.pick(SystemTime::now()) {
         Err(e) if e.verdict() == Verdict::NothingNew && feed.shelf.current().is_none() => {
             feed.source.pick_archived().map_err(|_| e)
@@ -89,19 +112,17 @@ fn pick(feed: &Feed) -> Result<Picked, SourceError> {
 
 fn dry_run(
     feed: &Feed,
-    picked: &Picked,
-    progress: &mut dyn FnMut(Progress),
+    picked: Option<&Picked>,
+    job: &Job<'_>,
     start: Instant,
 ) -> Result<Report, SyncError> {
     let mut numbers = 0;
-    let mut count = |contact: crate::domain::contact::Contact| {
+    let mut count = Each(|contact: Contact| {
         numbers += (contact.numbers.len() + contact.loose.len()) as u64;
         Ok::<(), LoadError>(())
-    };
-    let read = feed
-        .source
-        .read(picked, progress, &mut count)
-        .map_err(SyncError::from_read)?;
+    });
+    let read = feed.source.read(picked, job, &mut count);
+    let read = read.map_err(SyncError::from_read)?;
     Ok(Report {
         numbers,
         ..report(feed, Outcome::DryRun, read, start)

@@ -25,39 +25,17 @@ use super::error::{ReadError, SourceError};
 use super::file::{self, Picked, Watch};
 use super::guard::{Guard, RECORD_BYTES, Trouble};
 use super::header::{COLUMNS, Columns, HeaderError, delimiter_of, separator_line};
-use super::reject::Rejects;
-use super::row::{RowPlace, RowReader};
-use super::settings::{CsvSettings, Kind, Location};
-use crate::domain::contact::Contact;
+use super::read::{Job, Progress, Raw, ReadReport, Taker, Wanted};
+use super::row::{Row, RowPlace};
+use super::rows::{CONTACTS, Rows};
+use super::settings::{FileSettings, Location, RecordSettings};
 
-/// Most contacts of one source: twice what the replica was measured with.
-pub const CONTACTS: u64 = 2_000_000;
-/// Rows between two reports of progress: a few milliseconds, and no clock is needed.
-const PROGRESS_ROWS: u64 = 1000;
 /// Read at once from the file; an SD card is slow with small pieces.
 const READ_BYTES: usize = 64 * 1024;
 
-/// How far a read has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    pub rows: u64,
-    pub bytes_read: u64,
-    pub bytes_total: u64,
-}
-
-/// What a read gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadReport {
-    /// Without the header and blank lines.
-    pub rows_read: u64,
-    pub contacts: u64,
-    pub rejects: Rejects,
-    pub digest: Digest,
-}
-
 /// A configured CSV source.
 pub struct CsvSource {
-    settings: CsvSettings,
+    settings: FileSettings,
     /// What earlier looks into the folder saw.
     watch: Mutex<Watch>,
     limit: u64,
@@ -70,7 +48,7 @@ impl fmt::Debug for CsvSource {
 }
 
 impl CsvSource {
-    pub fn new(settings: CsvSettings) -> CsvSource {
+    pub fn new(settings: FileSettings) -> CsvSource {
         CsvSource {
             settings,
             watch: Mutex::default(),
@@ -82,12 +60,8 @@ impl CsvSource {
         matches!(self.settings.location, Location::Folder { .. })
     }
 
-    pub fn name(&self) -> &str {
-        &self.settings.name
-    }
-
-    pub fn kind(&self) -> Kind {
-        self.settings.kind
+    pub fn records(&self) -> &RecordSettings {
+        &self.settings.records
     }
 
     /// The file a load would read now.
@@ -118,69 +92,71 @@ impl CsvSource {
         Ok(sum.into_inner().summer.finish())
     }
 
-    /// Hands each contact to `row`, which may end the read with an error of its own. What it was handed
+    /// Hands each contact to the taker, who may end the read with an error of its own. What it was handed
     /// may be used only once this returns `Ok`.
     pub fn read<E>(
         &self,
         picked: &Picked,
-        progress: &mut dyn FnMut(Progress),
-        row: &mut dyn FnMut(Contact) -> Result<(), E>,
+        job: &Job<'_>,
+        taker: &mut dyn Taker<Error = E>,
     ) -> Result<ReadReport, ReadError<E>> {
         let file = picked.open()?;
         let sum = RefCell::new(Sum::new(&self.settings));
-        let mut load = Load {
+        let load = Load {
             settings: &self.settings,
             limit: self.limit,
             picked,
             sum: &sum,
-            rows: 0,
-            contacts: 0,
-            rejects: Rejects::default(),
         };
-        match load.run(&file, progress, row) {
+        let rows = match load.run(&file, job, taker) {
             Err(ReadError::Row(e)) => return Err(ReadError::Row(e)),
             // A file that changes meanwhile can look broken in any way: the change is what to say.
             Err(e) => {
                 picked.check_unchanged(&file, picked.size())?;
                 return Err(e);
             }
-            Ok(()) => picked.check_unchanged(&file, sum.borrow().bytes)?,
-        }
-        let (rows_read, contacts, rejects) = (load.rows, load.contacts, load.rejects);
-        progress(Progress {
-            rows: rows_read,
+            Ok(rows) => rows,
+        };
+        let digest = match job.wanted {
+            Wanted::Few(_) => None,
+            _ => {
+                picked.check_unchanged(&file, sum.borrow().bytes)?;
+                Some(sum.into_inner().summer.finish())
+            }
+        };
+        taker.progress(Progress {
+            rows: rows.rows,
             bytes_read: picked.size(),
             bytes_total: picked.size(),
         });
         Ok(ReadReport {
-            rows_read,
-            contacts,
-            rejects,
-            digest: sum.into_inner().summer.finish(),
+            rows_read: rows.rows,
+            contacts: rows.contacts,
+            rejects: rows.rejects,
+            digest,
+            as_of: picked.as_of(),
+            cursor: None,
         })
     }
 }
 
 /// One read of one file.
-struct Load<'a> {
-    settings: &'a CsvSettings,
+struct Load<'s, 'a> {
+    settings: &'s FileSettings,
     limit: u64,
     picked: &'a Picked,
     sum: &'a RefCell<Sum>,
-    rows: u64,
-    contacts: u64,
-    rejects: Rejects,
 }
 
 type Records<R> = csv::Reader<Guard<R>>;
 
-impl Load<'_> {
+impl<'s> Load<'s, '_> {
     fn run<E>(
-        &mut self,
+        &self,
         mut file: &File,
-        progress: &mut dyn FnMut(Progress),
-        row: &mut dyn FnMut(Contact) -> Result<(), E>,
-    ) -> Result<(), ReadError<E>> {
+        job: &Job<'_>,
+        taker: &mut dyn Taker<Error = E>,
+    ) -> Result<Rows<'s>, ReadError<E>> {
         let mut looked_at = file.take(self.picked.size());
         let encoding = encoding_of(self.settings.format.encoding, &mut looked_at)
             .and_then(|encoding| file.rewind().map(|()| encoding))
@@ -188,37 +164,45 @@ impl Load<'_> {
         let summed = Summed::new(file, self.picked.size(), self.sum);
         let text = decoded(BufReader::with_capacity(READ_BYTES, summed), encoding);
         let mut records = self.records(text)?;
-        let mut record = StringRecord::new();
-        if !self.next(&mut records, &mut record)? {
+        let mut header = StringRecord::new();
+        if !self.next(&mut records, &mut header)? {
             return Err(self.error(|path| SourceError::Empty { path }).into());
         }
-        let columns = Columns::find(&record, self.settings).map_err(|e| self.header_error(e))?;
-        let mut rows = RowReader::new(&columns, self.settings);
-        while self.next(&mut records, &mut record)? {
-            self.rows += 1;
+        let settings = &self.settings.records;
+        let columns = Columns::find(&header, settings).map_err(|e| self.header_error(e))?;
+        let from = self.picked.path().display().to_string();
+        let mut rows = Rows::new(columns, settings, from);
+        rows.limit = self.limit;
+        let mut values = StringRecord::new();
+        while self.next(&mut records, &mut values)? {
             let place = RowPlace {
                 line: records.get_ref().record_line(),
                 broken_quote: records.get_ref().broken_quote(),
             };
-            if let Some(contact) = rows.contact(&record, place, &mut self.rejects) {
-                if self.contacts == self.limit {
-                    let limit = self.limit;
-                    return Err(self
-                        .error(|path| SourceError::TooManyContacts { path, limit })
-                        .into());
+            if let Wanted::Few(most) = job.wanted {
+                if rows.rows == most as u64 {
+                    break;
                 }
-                self.contacts += 1;
-                row(contact).map_err(ReadError::Row)?;
+                let raw: Vec<_> = header.iter().zip(values.iter()).collect();
+                taker.raw(Raw { values: &raw });
             }
-            if self.rows.is_multiple_of(PROGRESS_ROWS) {
-                progress(Progress {
-                    rows: self.rows,
+            let row = Row {
+                values: &values,
+                typed: &[],
+            };
+            rows.take(row, place, taker)?;
+            if rows.is_milestone() {
+                if job.halt.is_cancelled() {
+                    return Err(SourceError::Halted.into());
+                }
+                taker.progress(Progress {
+                    rows: rows.rows,
                     bytes_read: self.sum.borrow().bytes,
                     bytes_total: self.picked.size(),
                 });
             }
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// The parser, set up from what the beginning of the text shows.
@@ -237,7 +221,10 @@ impl Load<'_> {
         let (delimiter, skipped) = match (format.delimiter, separator) {
             (Some(delimiter), separator) => (delimiter, separator.map_or(0, |(_, bytes)| bytes)),
             (None, Some((delimiter, bytes))) => (delimiter, bytes),
-            (None, None) => (delimiter_of(&head, format.quote, &self.settings.mapping), 0),
+            (None, None) => (
+                delimiter_of(&head, format.quote, &self.settings.records.mapping),
+                0,
+            ),
         };
         head.drain(..skipped);
         let first_line = if skipped > 0 { 2 } else { 1 };
@@ -303,7 +290,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn new(settings: &CsvSettings) -> Sum {
+    fn new(settings: &FileSettings) -> Sum {
         Sum {
             summer: Summer::new(settings),
             bytes: 0,
@@ -344,13 +331,17 @@ pub(super) mod tests {
     use std::path::Path;
 
     use tempfile::TempDir;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::domain::contact::Contact;
     use crate::domain::dialling::Dialling;
     use crate::domain::money::{Currency, DecimalSign};
     use crate::domain::phone::{PhoneNumber, Region};
     use crate::source::decode::tests::{TURKISH, utf_16, windows_1254};
+    use crate::source::read::Each;
     use crate::source::reject::RowReason;
+    use crate::source::rows::PROGRESS_ROWS;
     use crate::source::settings::{
         BalanceColumn, BalanceSign, Format, Kind, Line, Location, Mapping, NumbersColumn,
     };
@@ -367,12 +358,18 @@ pub(super) mod tests {
         }
     }
 
-    /// Columns `Id`, `Name`, `Phone` and `Balance`.
-    pub(in crate::source) fn settings() -> CsvSettings {
-        CsvSettings {
-            name: "crm".into(),
+    pub(in crate::source) fn settings() -> FileSettings {
+        FileSettings {
+            records: records(),
             location: Location::File("contacts.csv".into()),
             format: Format::default(),
+        }
+    }
+
+    /// Columns `Id`, `Name`, `Phone` and `Balance`.
+    pub(in crate::source) fn records() -> RecordSettings {
+        RecordSettings {
+            name: "crm".into(),
             mapping: Mapping {
                 key: Some("Id".into()),
                 name: vec!["Name".into()],
@@ -400,7 +397,7 @@ pub(super) mod tests {
     type Given = Result<(Vec<Contact>, ReadReport), SourceError>;
 
     impl Export {
-        fn new(mut settings: CsvSettings, content: &[u8]) -> Export {
+        fn new(mut settings: FileSettings, content: &[u8]) -> Export {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("contacts.csv");
             fs::write(&path, content).unwrap();
@@ -417,19 +414,34 @@ pub(super) mod tests {
             self.source.pick(SystemTime::UNIX_EPOCH).unwrap()
         }
 
+        fn read_with<E>(
+            &self,
+            take: impl FnMut(Contact) -> Result<(), E>,
+        ) -> Result<ReadReport, ReadError<E>> {
+            self.read_by(Wanted::Everything { from: None }, &mut Each(take))
+        }
+
+        fn read_by<E>(
+            &self,
+            wanted: Wanted<'_>,
+            taker: &mut dyn Taker<Error = E>,
+        ) -> Result<ReadReport, ReadError<E>> {
+            let halt = &CancellationToken::new();
+            self.source
+                .read(&self.picked(), &Job { wanted, halt }, taker)
+        }
+
         fn read(&self) -> Given {
             self.read_while(&mut |_, _| {})
         }
 
         fn read_while(&self, meanwhile: &mut dyn FnMut(&Path, usize)) -> Given {
             let mut contacts = Vec::new();
-            let report = self
-                .source
-                .read(&self.picked(), &mut |_| {}, &mut |contact| {
-                    contacts.push(contact);
-                    meanwhile(&self.path(), contacts.len());
-                    Ok::<(), Infallible>(())
-                });
+            let report = self.read_with(|contact| {
+                contacts.push(contact);
+                meanwhile(&self.path(), contacts.len());
+                Ok::<(), Infallible>(())
+            });
             match report {
                 Ok(report) => Ok((contacts, report)),
                 Err(ReadError::Source(e)) => Err(e),
@@ -584,17 +596,68 @@ pub(super) mod tests {
             .collect()
     }
 
+    /// A taker that looks at all it is told.
+    #[derive(Default)]
+    struct Watched {
+        seen: Vec<Progress>,
+        contacts: usize,
+        raw: Vec<String>,
+    }
+
+    impl Taker for Watched {
+        type Error = Infallible;
+
+        fn raw(&mut self, raw: Raw<'_>) {
+            let values = raw
+                .values
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"));
+            self.raw.push(values.collect::<Vec<_>>().join(" "));
+        }
+
+        fn contact(&mut self, _contact: Contact) -> Result<(), Infallible> {
+            self.contacts += 1;
+            Ok(())
+        }
+
+        fn progress(&mut self, progress: Progress) {
+            self.seen.push(progress);
+        }
+    }
+
+    #[test]
+    fn a_few_rows_are_shown_as_they_are_written() {
+        let export = Export::new(settings(), many(5).as_bytes());
+        let mut watched = Watched::default();
+        let report = export.read_by(Wanted::Few(2), &mut watched).unwrap();
+        assert_eq!((report.rows_read, watched.contacts), (2, 2));
+        assert_eq!(report.digest, None);
+        assert_eq!(
+            watched.raw[1],
+            "Id=1 Name=Name 1 Phone=05320000001 Balance=1.50"
+        );
+    }
+
+    #[test]
+    fn a_read_ends_when_it_is_halted() {
+        let export = Export::new(settings(), many(1_500).as_bytes());
+        let (picked, halt) = (export.picked(), CancellationToken::new());
+        halt.cancel();
+        let wanted = Wanted::Everything { from: None };
+        let job = Job {
+            wanted,
+            halt: &halt,
+        };
+        let read = export.source.read(&picked, &job, &mut Watched::default());
+        assert!(matches!(read, Err(ReadError::Source(SourceError::Halted))));
+    }
+
     #[test]
     fn rows_are_handed_out_while_the_file_is_still_read() {
         let export = Export::new(settings(), many(12_500).as_bytes());
-        let (mut seen, mut contacts) = (Vec::new(), 0);
-        let report = export
-            .source
-            .read(&export.picked(), &mut |p| seen.push(p), &mut |_| {
-                contacts += 1;
-                Ok::<(), Infallible>(())
-            });
-        let report = report.unwrap();
+        let mut watched = Watched::default();
+        let report = export.read_by(Wanted::Everything { from: None }, &mut watched);
+        let (report, Watched { seen, contacts, .. }) = (report.unwrap(), watched);
         assert_eq!((report.contacts, contacts), (12_500, 12_500));
         assert_eq!(seen.len(), 12 + 1);
         assert_eq!(seen[0].rows, PROGRESS_ROWS);
@@ -626,7 +689,7 @@ pub(super) mod tests {
     fn the_receiver_can_end_a_read() {
         let export = Export::new(settings(), many(5).as_bytes());
         let mut taken = 0;
-        let read = export.source.read(&export.picked(), &mut |_| {}, &mut |_| {
+        let read = export.read_with(|_| {
             taken += 1;
             if taken == 2 { Err("disk full") } else { Ok(()) }
         });
@@ -712,7 +775,7 @@ pub(super) mod tests {
     fn the_digest_is_known_before_the_read_and_told_by_it() {
         let export = Export::new(settings(), many(100).as_bytes());
         let before = export.source.digest(&export.picked()).unwrap();
-        assert_eq!(export.read().unwrap().1.digest, before);
+        assert_eq!(export.read().unwrap().1.digest, Some(before));
         fs::write(export.path(), many(101)).unwrap();
         assert_ne!(export.source.digest(&export.picked()).unwrap(), before);
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::settings::{CsvSettings, Kind, Line};
+use super::settings::{FileSettings, Kind, Line};
 use crate::domain::changed::DateOrder;
 use crate::domain::dialling::{Dialling, Prefix};
 
@@ -33,7 +33,7 @@ impl fmt::Debug for Digest {
 pub(super) struct Summer(Context);
 
 impl Summer {
-    pub(super) fn new(settings: &CsvSettings) -> Summer {
+    pub(super) fn new(settings: &FileSettings) -> Summer {
         let mut summer = Summer(Context::new(&SHA256));
         // A newer Ringcard may read the same bytes in a better way.
         summer.text(concat!("csv ", env!("CARGO_PKG_VERSION")));
@@ -71,18 +71,18 @@ impl Summer {
     }
 
     /// The name and place of the source are left out: they don't change a contact.
-    fn settings(&mut self, settings: &CsvSettings) {
+    fn settings(&mut self, settings: &FileSettings) {
         let format = &settings.format;
         let delimiter = format.delimiter.map_or([0, 0], |b| [1, b]);
         self.0.update(&delimiter);
         self.0.update(&[format.quote]);
         self.text(format.encoding.as_str());
-        self.text(match settings.kind {
+        self.text(match settings.records.kind {
             Kind::Contacts => "",
             Kind::Balances(by) => by.as_str(),
         });
-        self.dialling(&settings.dialling);
-        let mapping = &settings.mapping;
+        self.dialling(&settings.records.dialling);
+        let mapping = &settings.records.mapping;
         for column in mapping.singles() {
             self.optional(column);
         }
@@ -132,13 +132,13 @@ mod tests {
     use crate::source::csv::tests::{numbers, settings};
     use crate::source::settings::{BalanceColumn, BalanceSign, Encoding, UpdatedColumn};
 
-    fn digest(settings: &CsvSettings, content: &str) -> Digest {
+    fn digest(settings: &FileSettings, content: &str) -> Digest {
         let mut summer = Summer::new(settings);
         summer.bytes(content.as_bytes());
         summer.finish()
     }
 
-    type Change = fn(&mut CsvSettings);
+    type Change = fn(&mut FileSettings);
 
     fn updated(order: Option<DateOrder>) -> Option<UpdatedColumn> {
         Some(UpdatedColumn {
@@ -154,41 +154,44 @@ mod tests {
             |s| s.format.delimiter = Some(0),
             |s| s.format.quote = b'\'',
             |s| s.format.encoding = Encoding::Utf8,
-            |s| s.dialling.region = Region::parse("GB"),
-            |s| s.dialling.region = None,
-            |s| s.dialling.area_code = Prefix::parse("212"),
-            |s| s.dialling.trunk_prefix = Prefix::parse("212"),
-            |s| s.dialling.international_prefixes = Prefix::parse("212").into_iter().collect(),
+            |s| s.records.dialling.region = Region::parse("GB"),
+            |s| s.records.dialling.region = None,
+            |s| s.records.dialling.area_code = Prefix::parse("212"),
+            |s| s.records.dialling.trunk_prefix = Prefix::parse("212"),
+            |s| {
+                s.records.dialling.international_prefixes =
+                    Prefix::parse("212").into_iter().collect()
+            },
             |s| {
                 let prefixes = ["2", "12"].into_iter().filter_map(Prefix::parse);
-                s.dialling.international_prefixes = prefixes.collect();
+                s.records.dialling.international_prefixes = prefixes.collect();
             },
-            |s| s.kind = Kind::Balances(JoinBy::TaxNumber),
-            |s| s.kind = Kind::Balances(JoinBy::CustomerCode),
-            |s| s.mapping.join = Some("Id".into()),
-            |s| s.mapping.customer_code = Some("Id".into()),
-            |s| s.mapping.tax_number = Some("Id".into()),
-            |s| s.mapping.email = Some("Id".into()),
-            |s| s.mapping.owner = Some("Id".into()),
-            |s| s.mapping.vip = Some("Id".into()),
-            |s| s.mapping.warning = Some("Id".into()),
-            |s| s.mapping.overdue = Some("Id".into()),
-            |s| s.mapping.updated = updated(None),
-            |s| s.mapping.updated = updated(Some(DateOrder::DayFirst)),
-            |s| s.mapping.updated = updated(Some(DateOrder::MonthFirst)),
-            |s| s.mapping.numbers[0].line = Line::Switchboard,
-            |s| s.mapping.numbers[0].dialling.region = None,
-            |s| s.mapping.numbers[0].dialling.area_code = Prefix::parse("212"),
-            |s| s.mapping.balance.as_mut().unwrap().sign = BalanceSign::Credit,
-            |s| s.mapping.key = None,
-            |s| s.mapping.name = vec!["Na".into(), "me".into()],
-            |s| s.mapping.company = Some("Name".into()),
-            |s| s.mapping.numbers.push(numbers("Mobile")),
-            |s| s.mapping.balance = None,
-            |s| s.mapping.fields = [("city".into(), "City".into())].into(),
-            |s| s.mapping.fields = [("cityC".into(), "ity".into())].into(),
+            |s| s.records.kind = Kind::Balances(JoinBy::TaxNumber),
+            |s| s.records.kind = Kind::Balances(JoinBy::CustomerCode),
+            |s| s.records.mapping.join = Some("Id".into()),
+            |s| s.records.mapping.customer_code = Some("Id".into()),
+            |s| s.records.mapping.tax_number = Some("Id".into()),
+            |s| s.records.mapping.email = Some("Id".into()),
+            |s| s.records.mapping.owner = Some("Id".into()),
+            |s| s.records.mapping.vip = Some("Id".into()),
+            |s| s.records.mapping.warning = Some("Id".into()),
+            |s| s.records.mapping.overdue = Some("Id".into()),
+            |s| s.records.mapping.updated = updated(None),
+            |s| s.records.mapping.updated = updated(Some(DateOrder::DayFirst)),
+            |s| s.records.mapping.updated = updated(Some(DateOrder::MonthFirst)),
+            |s| s.records.mapping.numbers[0].line = Line::Switchboard,
+            |s| s.records.mapping.numbers[0].dialling.region = None,
+            |s| s.records.mapping.numbers[0].dialling.area_code = Prefix::parse("212"),
+            |s| s.records.mapping.balance.as_mut().unwrap().sign = BalanceSign::Credit,
+            |s| s.records.mapping.key = None,
+            |s| s.records.mapping.name = vec!["Na".into(), "me".into()],
+            |s| s.records.mapping.company = Some("Name".into()),
+            |s| s.records.mapping.numbers.push(numbers("Mobile")),
+            |s| s.records.mapping.balance = None,
+            |s| s.records.mapping.fields = [("city".into(), "City".into())].into(),
+            |s| s.records.mapping.fields = [("cityC".into(), "ity".into())].into(),
             |s| {
-                s.mapping.balance = Some(BalanceColumn {
+                s.records.mapping.balance = Some(BalanceColumn {
                     column: "Balance".into(),
                     currency_column: None,
                     currency: Currency::parse("USD"),
@@ -211,7 +214,7 @@ mod tests {
     #[test]
     fn the_name_of_a_source_is_not_part_of_it() {
         let mut renamed = settings();
-        renamed.name = "other".into();
+        renamed.records.name = "other".into();
         assert_eq!(digest(&renamed, "a"), digest(&settings(), "a"));
         assert_eq!(digest(&renamed, "a").to_string().len(), 64);
     }

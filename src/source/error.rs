@@ -79,8 +79,12 @@ pub enum SourceError {
         line: u64,
         limit: usize,
     },
-    #[error("{} has more than {limit} contacts", .path.display())]
-    TooManyContacts { path: PathBuf, limit: u64 },
+    #[error("{from} has more than {limit} contacts")]
+    TooManyContacts { from: String, limit: u64 },
+    #[error("there is no file to read")]
+    NothingPicked,
+    #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
+    Halted,
 }
 
 impl SourceError {
@@ -104,9 +108,13 @@ impl SourceError {
 
     pub fn verdict(&self) -> Verdict {
         match self {
-            SourceError::NoFile { .. } | SourceError::StillWritten { .. } => Verdict::NothingNew,
+            SourceError::NoFile { .. }
+            | SourceError::StillWritten { .. }
+            | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } => Verdict::TryLater,
+            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::Halted => {
+                Verdict::TryLater
+            }
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

@@ -16,6 +16,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use nix::fcntl::OFlag;
 
 use super::error::SourceError;
@@ -122,6 +123,11 @@ impl Picked {
 
     pub fn size(&self) -> u64 {
         self.stamp.size
+    }
+
+    /// The same as the contacts' age is told by.
+    pub fn as_of(&self) -> Timestamp {
+        Timestamp::try_from(self.modified()).unwrap_or_else(|_| Timestamp::now())
     }
 
     /// When the export was written, by the clock of whoever wrote it.

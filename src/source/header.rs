@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use ::csv::StringRecord;
 
 use super::reject::mask_text;
-use super::settings::{CsvSettings, Mapping, NumbersColumn};
+use super::settings::{Mapping, NumbersColumn, RecordSettings};
 
 /// Most columns of a header; the widest ERP exports have some two hundred.
 pub(super) const COLUMNS: usize = 512;
@@ -59,7 +59,7 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) fn find(
         header: &StringRecord,
-        settings: &CsvSettings,
+        settings: &RecordSettings,
     ) -> Result<Columns, HeaderError> {
         if header.iter().any(|name| name.contains('\0')) {
             return Err(HeaderError::ZeroBytes);
@@ -68,16 +68,33 @@ impl Columns {
             return Err(HeaderError::TooManyColumns(header.len()));
         }
         let names: Vec<&str> = header.iter().map(clean).collect();
-        let mapping = &settings.mapping;
         check(&names, settings)?;
-        let place = |column: &str| match places(&names, column)[..] {
-            [place] => Some(place),
-            _ => None,
-        };
-        let one = |column: &Option<String>| column.as_deref().and_then(place);
+        Ok(Columns::at(&names, settings, |column| {
+            match places(&names, column)[..] {
+                [place] => Some(place),
+                _ => None,
+            }
+        }))
+    }
+
+    /// Of a header that is the mapping's own list of columns: nothing can be missing, and a column that is
+    /// mapped twice stands there twice.
+    pub(super) fn of_mapping(header: &StringRecord, settings: &RecordSettings) -> Columns {
+        let names: Vec<&str> = header.iter().collect();
+        let place = |column: &str| names.iter().position(|name| *name == column);
+        Columns::at(&names, settings, place)
+    }
+
+    fn at(
+        names: &[&str],
+        settings: &RecordSettings,
+        place: impl Fn(&str) -> Option<usize>,
+    ) -> Columns {
+        let mapping = &settings.mapping;
+        let one = |column: &Option<String>| column.as_deref().and_then(&place);
         let balance = mapping.balance.as_ref();
-        let mapped: BTreeSet<usize> = mapping.columns().filter_map(place).collect();
-        Ok(Columns {
+        let mapped: BTreeSet<usize> = mapping.columns().filter_map(&place).collect();
+        Columns {
             key: one(&mapping.key),
             name: mapping.name.iter().filter_map(|c| place(c)).collect(),
             company: one(&mapping.company),
@@ -103,12 +120,12 @@ impl Columns {
                 .filter_map(|(name, column)| Some((name.clone(), place(column)?)))
                 .collect(),
             mapped: mapped.into_iter().collect(),
-            names: names.into_iter().map(shown).collect(),
-        })
+            names: names.iter().map(|name| shown(name)).collect(),
+        }
     }
 }
 
-fn check(names: &[&str], settings: &CsvSettings) -> Result<(), HeaderError> {
+fn check(names: &[&str], settings: &RecordSettings) -> Result<(), HeaderError> {
     let (mut missing, mut double) = (Vec::new(), Vec::new());
     for column in settings.mapping.columns() {
         match places(names, column).len() {
@@ -229,9 +246,9 @@ pub(super) fn separator_line(head: &[u8]) -> Option<(u8, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::csv::tests::{numbers as column, settings};
+    use crate::source::csv::tests::{numbers as column, records as settings};
 
-    fn mapping(settings: &mut CsvSettings, names: &[&str], numbers: &[&str]) {
+    fn mapping(settings: &mut RecordSettings, names: &[&str], numbers: &[&str]) {
         settings.mapping = Mapping {
             name: names.iter().map(|s| (*s).into()).collect(),
             numbers: numbers.iter().map(|s| column(s)).collect(),

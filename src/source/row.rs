@@ -16,7 +16,7 @@ use super::cell::is_rounded;
 use super::decode::REPLACEMENT;
 use super::header::Columns;
 use super::reject::{Example, Rejects, RowReason, ValueReason, mask_number, mask_text};
-use super::settings::{CsvSettings, Kind};
+use super::settings::{Kind, RecordSettings};
 use crate::domain::contact::{Contact, Flags, Ids};
 use crate::domain::join::{self, JoinBy};
 use crate::domain::phone::NumberError;
@@ -31,12 +31,20 @@ pub(super) struct RowPlace {
     pub(super) broken_quote: bool,
 }
 
+/// One record, with a value for each column of its header.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'r> {
+    pub(super) values: &'r StringRecord,
+    /// Columns whose value is a number by its type, and so has a decimal point, whatever the mapping says.
+    pub(super) typed: &'r [usize],
+}
+
 pub(super) struct RowReader<'a> {
-    columns: &'a Columns,
-    settings: &'a CsvSettings,
+    columns: Columns,
+    settings: &'a RecordSettings,
     /// Keys by hash: eight bytes each where a text would take sixty. That two of two million differ and
     /// hash alike is a matter of one in ten million, and costs the later one's card.
-    keys: HashSet<u64>,
+    keys: Option<HashSet<u64>>,
     hasher: RandomState,
 }
 
@@ -48,24 +56,29 @@ struct Refusal<'r> {
 }
 
 impl<'a> RowReader<'a> {
-    pub(super) fn new(columns: &'a Columns, settings: &'a CsvSettings) -> RowReader<'a> {
+    pub(super) fn new(columns: Columns, settings: &'a RecordSettings) -> RowReader<'a> {
         RowReader {
             columns,
             settings,
-            keys: HashSet::new(),
+            keys: Some(HashSet::new()),
             hasher: RandomState::new(),
         }
     }
 
+    /// Takes a key's second row as well.
+    pub(super) fn let_repeat(&mut self) {
+        self.keys = None;
+    }
+
     pub(super) fn contact(
         &mut self,
-        record: &StringRecord,
+        row: Row<'_>,
         place: RowPlace,
         rejects: &mut Rejects,
     ) -> Option<Contact> {
-        let mut cells = Cells::new(record);
+        let mut cells = Cells::new(row);
         let built = self
-            .check(record, place)
+            .check(row.values, place)
             .and_then(|()| self.build(&mut cells));
         match built {
             Ok(contact) => {
@@ -129,7 +142,7 @@ impl<'a> RowReader<'a> {
     }
 
     fn person<'r>(&mut self, cells: &mut Cells<'r>) -> Result<Contact, Refusal<'r>> {
-        let columns = self.columns;
+        let columns = &self.columns;
         let name = cells.joined(&columns.name);
         let company = cells.text(columns.company);
         if name.is_none() && company.is_none() {
@@ -189,7 +202,7 @@ impl<'a> RowReader<'a> {
 
     /// What either kind of source may say of a contact.
     fn values(&self, cells: &mut Cells<'_>) -> Contact {
-        let columns = self.columns;
+        let columns = &self.columns;
         let fields = columns.fields.iter();
         let fields = fields.filter_map(|(name, c)| Some((name.clone(), cells.text(Some(*c))?)));
         let fields = fields.collect();
@@ -213,7 +226,9 @@ impl<'a> RowReader<'a> {
             return Ok(None);
         };
         let value = cells.cell(column);
-        if !value.is_empty() && !self.keys.insert(self.hasher.hash_one(value)) {
+        let hash = self.hasher.hash_one(value);
+        let is_new = |keys: &mut HashSet<u64>| value.is_empty() || keys.insert(hash);
+        if !self.keys.as_mut().is_none_or(is_new) {
             return Err(Refusal {
                 column: Some(column),
                 value,
@@ -279,16 +294,16 @@ mod tests {
     use crate::domain::dialling::Dialling;
     use crate::domain::money::{Currency, DecimalSign};
     use crate::domain::phone::Region;
-    use crate::source::csv::tests::{numbers as column, settings};
+    use crate::source::csv::tests::{numbers as column, records as settings};
     use crate::source::settings::{BalanceColumn, BalanceSign, Line, Mapping, UpdatedColumn};
 
     const HEADER: [&str; 9] = [
         "Id", "Name", "Surname", "Company", "Phone", "Mobile", "Balance", "Currency", "City",
     ];
 
-    fn rich() -> CsvSettings {
+    fn rich() -> RecordSettings {
         let text = |s: &str| s.to_owned();
-        CsvSettings {
+        RecordSettings {
             mapping: Mapping {
                 key: Some(text("Id")),
                 name: vec![text("Name"), text("Surname")],
@@ -313,7 +328,7 @@ mod tests {
         let settings = rich();
         let columns = Columns::find(&StringRecord::from(HEADER.to_vec()), &settings).ok();
         let columns = columns.unwrap();
-        let mut reader = RowReader::new(&columns, &settings);
+        let mut reader = RowReader::new(columns, &settings);
         let mut rejects = Rejects::default();
         let mut contacts = Vec::new();
         for (row, line) in rows.iter().zip(2..) {
@@ -321,7 +336,12 @@ mod tests {
                 line,
                 broken_quote: row.iter().any(|value| value.contains('"')),
             };
-            contacts.extend(reader.contact(&StringRecord::from(row.to_vec()), place, &mut rejects));
+            let values = StringRecord::from(row.to_vec());
+            let row = Row {
+                values: &values,
+                typed: &[],
+            };
+            contacts.extend(reader.contact(row, place, &mut rejects));
         }
         (contacts, rejects)
     }
@@ -548,11 +568,11 @@ mod tests {
     /// A source with every column that there is, read as the lines 2 and on.
     fn read_wide(
         kind: Kind,
-        change: fn(&mut CsvSettings),
+        change: fn(&mut RecordSettings),
         header: &[&str],
         rows: &[&[&str]],
     ) -> (Vec<Contact>, Rejects) {
-        let mut settings = CsvSettings {
+        let mut settings = RecordSettings {
             kind,
             mapping: Mapping::default(),
             ..settings()
@@ -560,7 +580,7 @@ mod tests {
         change(&mut settings);
         let header = StringRecord::from(header.to_vec());
         let columns = Columns::find(&header, &settings).ok().unwrap();
-        let mut reader = RowReader::new(&columns, &settings);
+        let mut reader = RowReader::new(columns, &settings);
         let mut rejects = Rejects::default();
         let mut contacts = Vec::new();
         for (row, line) in rows.iter().zip(2..) {
@@ -568,7 +588,12 @@ mod tests {
                 line,
                 broken_quote: false,
             };
-            contacts.extend(reader.contact(&StringRecord::from(row.to_vec()), place, &mut rejects));
+            let values = StringRecord::from(row.to_vec());
+            let row = Row {
+                values: &values,
+                typed: &[],
+            };
+            contacts.extend(reader.contact(row, place, &mut rejects));
         }
         (contacts, rejects)
     }
@@ -577,7 +602,7 @@ mod tests {
         "Name", "Cep", "UK", "Santral", "Code", "Tax", "Mail", "Owner", "Changed", "VIP", "Note",
     ];
 
-    fn people(settings: &mut CsvSettings) {
+    fn people(settings: &mut RecordSettings) {
         let text = |s: &str| Some(s.to_owned());
         let mut british = column("UK");
         british.dialling = Dialling::of(Region::parse("GB").unwrap());
@@ -673,7 +698,7 @@ mod tests {
 
     #[test]
     fn a_contact_may_have_only_a_number_without_a_country() {
-        fn anywhere(settings: &mut CsvSettings) {
+        fn anywhere(settings: &mut RecordSettings) {
             people(settings);
             settings.mapping.numbers.truncate(1);
             settings.mapping.numbers[0].dialling = Dialling::default();
@@ -696,7 +721,7 @@ mod tests {
 
     #[test]
     fn the_bound_of_numbers_counts_those_without_a_country() {
-        fn wide(settings: &mut CsvSettings) {
+        fn wide(settings: &mut RecordSettings) {
             people(settings);
             settings.mapping.numbers[1].dialling = Dialling::default();
         }
@@ -723,7 +748,7 @@ mod tests {
 
     #[test]
     fn a_positive_balance_always_means_that_the_customer_owes() {
-        fn credit(settings: &mut CsvSettings) {
+        fn credit(settings: &mut RecordSettings) {
             settings.mapping = Mapping {
                 join: Some("Code".into()),
                 balance: Some(BalanceColumn {
@@ -749,7 +774,7 @@ mod tests {
         }
     }
 
-    fn values(settings: &mut CsvSettings) {
+    fn values(settings: &mut RecordSettings) {
         settings.mapping = Mapping {
             join: Some("Id".into()),
             overdue: Some("Late".into()),

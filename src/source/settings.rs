@@ -1,4 +1,4 @@
-//! What the operator says about a CSV source, typed: where it is, how it is written, what its columns mean.
+//! What the operator says about a source, typed: where it is, how it is written, what its columns mean.
 //!
 //! Plain values; the config module makes and checks them.
 
@@ -8,18 +8,44 @@ use std::time::Duration;
 
 use crate::domain::changed::DateOrder;
 use crate::domain::dialling::Dialling;
-use crate::domain::join::JoinBy;
+use crate::domain::join::{self, JoinBy};
 use crate::domain::money::{Currency, DecimalSign};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CsvSettings {
-    pub name: String,
+pub struct FileSettings {
+    pub records: RecordSettings,
     pub location: Location,
     pub format: Format,
+}
+
+/// What the records of a source are and mean, wherever they are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// The operator's name of the source.
+    pub name: String,
     pub kind: Kind,
     pub mapping: Mapping,
     /// How numbers are written where nothing else is said of a column.
     pub dialling: Dialling,
+}
+
+impl RecordSettings {
+    /// What a record is known by from one sync to the next: its key, or of balances the id that joins them. In
+    /// the form in which equal ones are the same text; `None` for what tells nobody from others.
+    pub fn identity(&self, text: &str) -> Option<String> {
+        match self.kind {
+            Kind::Contacts => join::record_id(text),
+            Kind::Balances(by) => by.normalised(text),
+        }
+    }
+
+    /// The column that the identity stands in, if one is mapped.
+    pub fn identity_column(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Contacts => self.mapping.key.as_deref(),
+            Kind::Balances(_) => self.mapping.join.as_deref(),
+        }
+    }
 }
 
 /// What the records of a source are.

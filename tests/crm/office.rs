@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 use arc_swap::ArcSwap;
 use ringcard::config::Config;
@@ -118,7 +119,14 @@ impl Office {
         assert!(damaged.is_empty());
         let mut synced = String::new();
         for feed in &feeds.feeds {
-            let report = sync(feed, &Memory::default(), Order::default(), &mut |_| {}).unwrap();
+            let report = sync(
+                feed,
+                &Memory::default(),
+                Order::default(),
+                &CancellationToken::new(),
+                &mut |_| {},
+            )
+            .unwrap();
             let (rows, contacts, numbers) = (report.rows, report.contacts, report.numbers);
             let counts = format!("{rows} rows, {contacts} contacts, {numbers} numbers");
             synced.push_str(&format!("{}: {counts}\n", report.source));

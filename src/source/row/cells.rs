@@ -3,18 +3,17 @@
 //! A value that can't be read is left out and noted; whether the row is worth a contact without it, the row
 //! reader decides.
 
-use ::csv::StringRecord;
-
 use super::super::reject::ValueReason;
 use super::super::settings::{BalanceColumn, BalanceSign};
+use super::Row;
 use crate::domain::changed::{self, DateOrder};
 use crate::domain::contact::FIELD_BYTES;
 use crate::domain::flag;
 use crate::domain::join;
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::{Currency, DecimalSign, Money};
 
 pub(super) struct Cells<'r> {
-    record: &'r StringRecord,
+    row: Row<'r>,
     pub(super) left_out: Vec<LeftOut<'r>>,
 }
 
@@ -27,15 +26,15 @@ pub(super) struct LeftOut<'r> {
 }
 
 impl<'r> Cells<'r> {
-    pub(super) fn new(record: &'r StringRecord) -> Cells<'r> {
+    pub(super) fn new(row: Row<'r>) -> Cells<'r> {
         Cells {
-            record,
+            row,
             left_out: Vec::new(),
         }
     }
 
     pub(super) fn cell(&self, column: usize) -> &'r str {
-        self.record[column].trim()
+        self.row.values[column].trim()
     }
 
     /// What stands in a mapped column, if it is mapped and something does.
@@ -144,7 +143,11 @@ impl<'r> Cells<'r> {
                 return None;
             }
         }
-        match Money::parse(amount, mapped.decimal, currency) {
+        let decimal = match self.row.typed.contains(&column) {
+            true => DecimalSign::Point,
+            false => mapped.decimal,
+        };
+        match Money::parse(amount, decimal, currency) {
             Ok(money) => Some(owed(money, mapped.sign)),
             Err(error) => {
                 let detail = format!("the balance {error}");

@@ -1,0 +1,143 @@
+//! What a sync and a source say to each other: what is wanted, what is handed out, and what came of it.
+//!
+//! Architecture Invariant: a connector decides nothing about publishing. It hands out contacts one at a time to
+//! a `Taker`; what was handed out before an error belongs to a load that must be thrown away, or goes on from a
+//! `Position` that the taker was told.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::digest::Digest;
+use super::reject::Rejects;
+use crate::domain::contact::Contact;
+
+/// From when on changes are to be asked for, in the source's own words: a time, a number, a page's address.
+/// It stands as the source gave it; the overlap is taken off when it is used.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// How far a read of everything has come, in the source's own words. Only of sources that are sorted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Position(pub String);
+
+// Either may hold an address with a key in it.
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cursor(..)")
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Position(..)")
+    }
+}
+
+/// What a sync wants of a source.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Every record, or those after the position that an interrupted read had come to.
+    Everything { from: Option<&'a Position> },
+    /// What was changed or deleted since. A record may come that was not.
+    Changes { since: &'a Cursor },
+    /// Only which records there are.
+    Ids,
+    /// The first so many records, to be looked at.
+    Few(usize),
+}
+
+/// One read.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    pub wanted: Wanted<'a>,
+    /// Cancelled when the daemon stops or reads its configuration anew: the read then ends with
+    /// `SourceError::Halted`, within the time of one request.
+    pub halt: &'a CancellationToken,
+}
+
+/// What a source can do beside giving everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// It can be asked for what has changed.
+    pub changes: bool,
+    /// Among the changes are records that were deleted.
+    pub tells_deleted: bool,
+    /// It can be asked for its records' ids alone.
+    pub ids: bool,
+    /// It gives everything in an order that a later read can go on from.
+    pub resumes: bool,
+    /// It is asked over the network, where others ask too.
+    pub is_remote: bool,
+}
+
+/// A record in the source's own words, before anything is made of it.
+#[derive(Clone, Copy)]
+pub struct Raw<'r> {
+    /// Names of values, in the source's order, and the values. Of JSON: the names of its members.
+    pub values: &'r [(&'r str, &'r str)],
+}
+
+/// Who takes what a source hands out.
+pub trait Taker {
+    type Error;
+
+    /// Comes before the contact that is made of it, if any is. Only for `Wanted::Few`.
+    fn raw(&mut self, _raw: Raw<'_>) {}
+
+    /// A record: of `Wanted::Changes` one that is new or has changed, the later one being right.
+    fn contact(&mut self, contact: Contact) -> Result<(), Self::Error>;
+
+    /// The record with this identity (`RecordSettings::identity`) is no more.
+    fn gone(&mut self, _identity: &str) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// A record that there is: of `Wanted::Ids`.
+    fn id(&mut self, _identity: &str) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Everything before this was handed out, and a later read may go on from here.
+    fn position(&mut self, _position: &Position) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+/// A taker of contacts alone.
+pub struct Each<F>(pub F);
+
+impl<E, F: FnMut(Contact) -> Result<(), E>> Taker for Each<F> {
+    type Error = E;
+
+    fn contact(&mut self, contact: Contact) -> Result<(), E> {
+        (self.0)(contact)
+    }
+}
+
+/// How far a read has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub rows: u64,
+    pub bytes_read: u64,
+    /// 0 where it is not known.
+    pub bytes_total: u64,
+}
+
+/// What a read gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadReport {
+    /// Records, blank ones left out.
+    pub rows_read: u64,
+    pub contacts: u64,
+    pub rejects: Rejects,
+    /// Of a file: equal digests give equal contacts.
+    pub digest: Option<Digest>,
+    /// As of when the contacts are so.
+    pub as_of: Timestamp,
+    /// From when on the next changes are to be asked for.
+    pub cursor: Option<Cursor>,
+}
