@@ -23,6 +23,7 @@ pub mod matching;
 pub mod merge;
 pub mod money;
 pub mod phone;
+pub mod renewal;
 pub mod schedule;
 pub mod silence;
 pub mod template;
