@@ -9,6 +9,7 @@ mod cards;
 mod columns;
 mod dialling;
 mod duration;
+mod expiry;
 mod matching;
 mod problem;
 mod reader;
@@ -25,7 +26,7 @@ pub use cards::{AfterCall, CardConfig};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use sources::{ReadFrom, SourceConfig};
+pub use sources::{ReadFrom, SourceConfig, Timing};
 
 use crate::domain::money::Locale;
 use crate::hipcall::Trust;
@@ -161,6 +162,11 @@ impl Config {
     pub fn names_owners(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|s| s.records.mapping.owner.is_some())
+    }
+
+    /// The numbers of the last callers.
+    pub fn callers_file(&self) -> PathBuf {
+        self.state_directory.join("callers")
     }
 
     pub fn outbox_file(&self) -> PathBuf {

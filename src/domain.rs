@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod call;
+pub mod callers;
 pub mod card;
 pub mod changed;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod dialling;
 pub mod fate;
 pub mod filling;
 pub mod flag;
+pub mod guard;
 pub mod hours;
 pub mod join;
 pub mod ladder;

@@ -1,24 +1,28 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+
+use jiff::civil::Date;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
-use super::dialling;
 use super::reader::Section;
+use super::{dialling, expiry};
 use crate::domain::dialling::Dialling;
+use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
-use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::csv::CsvSource;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 
 mod files;
+mod guards;
+mod schedule;
 
-/// How often a source is read unless told otherwise.
-const EVERY: Duration = Duration::from_secs(15 * 60);
+pub use schedule::Timing;
+
 /// Most sources of one box.
 const SOURCES: usize = 16;
 
@@ -26,7 +30,10 @@ const SOURCES: usize = 16;
 pub struct SourceConfig {
     pub records: RecordSettings,
     pub from: ReadFrom,
-    pub schedule: Schedule,
+    pub timing: Timing,
+    pub guards: Limits,
+    /// The last day on which a secret is valid, by the secret's name.
+    pub expires: BTreeMap<String, Date>,
     /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
     /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
@@ -185,7 +192,8 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
             None
         }
     };
-    let schedule = schedule(section);
+    let timing = schedule::read(section);
+    let (guards, expires) = (guards::read(section), expiry::dates(section));
     let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
     let outer = Dialling {
         region,
@@ -207,7 +215,9 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         join_to,
     } = columns?;
     Some(SourceConfig {
-        schedule: schedule?,
+        timing: timing?,
+        guards,
+        expires,
         join_to,
         records: RecordSettings {
             name: name?,
@@ -217,26 +227,6 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         },
         from: from?,
     })
-}
-
-fn schedule(section: &Section<'_>) -> Option<Schedule> {
-    let every = section.duration(
-        "every",
-        Duration::from_secs(10),
-        Duration::from_secs(7 * 86_400),
-    );
-    match (section.text("cron"), section.has("every")) {
-        (Some(_), true) => section.wrong("cron", "there can be every or cron, not both"),
-        (Some(line), false) => match Schedule::parse_cron(&line) {
-            Ok(schedule) => Some(schedule),
-            Err(e) => section.wrong(
-                "cron",
-                format!("must be a crontab line such as \"30 6 * * *\": {e}"),
-            ),
-        },
-        (None, true) => every.map(Schedule::Every),
-        (None, false) => Some(Schedule::Every(EVERY)),
-    }
 }
 
 #[cfg(test)]

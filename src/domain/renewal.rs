@@ -75,8 +75,8 @@ pub struct History {
     pub thorough_at: Option<Timestamp>,
     /// Records since the last full read that gave no contact: the source has their ids, the copy has not.
     pub rejected: u64,
-    /// How full the copy was then, or when a person last accepted it. What increments take away is judged
-    /// against this, so that many small steps add up.
+    /// How full the copy was then, or when a person last accepted it; `None`: as it is now. What increments take
+    /// away is judged against this, so that many small steps add up.
     pub base: Option<Filling>,
 }
 
@@ -94,7 +94,8 @@ impl Depth {
 }
 
 impl History {
-    /// After a sync by this way, begun at `began`, of which `rejected` records gave no contact.
+    /// After a sync by this way, begun at `began`, of which `rejected` records gave no contact. `filling` is that
+    /// of the copy before it.
     pub fn after(
         self,
         mode: Mode,
@@ -103,22 +104,21 @@ impl History {
         filling: Filling,
         is_accepted: bool,
     ) -> History {
-        let is_thorough = mode != Mode::Increment;
-        let thorough = |new, old| if is_thorough { new } else { old };
+        let is_step = mode == Mode::Increment;
         History {
             full_at: match mode {
                 Mode::Full => Some(began),
                 _ => self.full_at,
             },
-            thorough_at: thorough(Some(began), self.thorough_at),
+            thorough_at: match is_step {
+                true => self.thorough_at,
+                false => Some(began),
+            },
             rejected: match mode {
                 Mode::Full => rejected,
                 _ => self.rejected.saturating_add(rejected),
             },
-            base: match is_thorough || is_accepted {
-                true => Some(filling),
-                false => self.base,
-            },
+            base: (is_step && !is_accepted).then(|| self.base.unwrap_or(filling)),
         }
     }
 
@@ -189,17 +189,22 @@ mod tests {
             records,
             ..Filling::default()
         };
-        let full = History::default().after(Mode::Full, at(1), 7, filling(100), false);
+        let full = History::default().after(Mode::Full, at(1), 7, filling(0), false);
         assert_eq!((full.full_at, full.thorough_at), (Some(at(1)), Some(at(1))));
-        assert!(full.explains(7) && !full.explains(8));
-        let step = full.after(Mode::Increment, at(2), 1, filling(95), false);
+        assert!(full.base.is_none() && full.explains(7) && !full.explains(8));
+        let step = full.after(Mode::Increment, at(2), 1, filling(100), false);
         assert_eq!(step.base, Some(filling(100)));
         assert_eq!((step.full_at, step.thorough_at), (Some(at(1)), Some(at(1))));
         assert!(step.explains(8));
-        let accepted = step.after(Mode::Increment, at(3), 0, filling(50), true);
-        assert_eq!(accepted.base, Some(filling(50)));
+        let second = step.after(Mode::Increment, at(3), 0, filling(95), false);
+        assert_eq!(second.base, Some(filling(100)));
+        assert_eq!(
+            step.after(Mode::Increment, at(3), 0, filling(50), true)
+                .base,
+            None
+        );
         let compared = step.after(Mode::Comparison, at(4), 0, filling(94), false);
-        assert_eq!(compared.base, Some(filling(94)));
+        assert_eq!(compared.base, None);
         assert_eq!(
             (compared.full_at, compared.thorough_at),
             (Some(at(1)), Some(at(4)))
