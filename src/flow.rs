@@ -9,10 +9,12 @@
 
 mod account;
 pub mod answer;
+pub mod callers;
 mod candidates;
 mod comment;
 pub mod deliver;
 pub mod drill;
+mod failure;
 pub mod feed;
 mod guard;
 pub mod lookup;

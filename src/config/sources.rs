@@ -15,6 +15,7 @@ use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::source::Source;
 use crate::source::csv::CsvSource;
+use crate::source::digest::Digest;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 
 mod files;
@@ -57,6 +58,13 @@ impl SourceConfig {
                 format: format.clone(),
             })),
         }
+    }
+
+    /// Of everything that decides what becomes of a record, so that other settings give other copies. Of the
+    /// settings' `Debug`, which shows no secret: what a library may change there costs one more full read.
+    pub fn digest(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        Digest::of(&format!("{version} {:?} {:?}", self.records, self.from)).to_string()
     }
 
     pub fn name(&self) -> &str {

@@ -8,6 +8,7 @@
 //! Changes tell of no record that was deleted unless the source says so, and a change can be missed. So now and
 //! then the ids are compared, and at the least every `FULL_EVERY` everything is read again.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,6 +38,25 @@ impl Mode {
             Mode::Increment => "changes",
             Mode::Comparison => "changes and ids",
         }
+    }
+}
+
+/// What a sync changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    pub added: u64,
+    pub changed: u64,
+    pub removed: u64,
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Changes {
+            added,
+            changed,
+            removed,
+        } = self;
+        write!(f, "{added} added, {changed} changed, {removed} removed")
     }
 }
 

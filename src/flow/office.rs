@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 pub use super::account::Account;
+use super::callers::{Recent, Witnesses};
 pub use super::feed::Feed;
 use crate::config::{CardConfig, Config, MatchingConfig, Secret};
 use crate::hipcall::{Connector, TrustError};
@@ -74,12 +75,7 @@ impl Office {
                     Arc::new(shelf)
                 }
             };
-            feeds.push(Feed {
-                source: Arc::new(source.open(&directory)),
-                shelf,
-                join: source.join(),
-                join_to: source.join_to.clone(),
-            });
+            feeds.push(Feed::open(source, shelf, &directory));
         }
         Ok((
             Office {
@@ -110,6 +106,8 @@ pub struct Flow {
     pub office: Arc<ArcSwap<Office>>,
     pub outbox: Arc<Outbox>,
     pub board: Arc<Board>,
+    /// The last real callers, on whom a new copy is tried.
+    pub callers: Arc<Recent>,
     pub clock: Clock,
     /// Told when the office was swapped for another, with other tokens perhaps.
     pub renewed: Arc<Notify>,
@@ -123,6 +121,14 @@ impl Flow {
             self.board.dropped(&account, why);
         }
         self.board.show(self.outbox.counts())
+    }
+
+    /// Whom a new copy is tried on.
+    pub fn witnesses(&self) -> Witnesses {
+        Witnesses {
+            callers: self.callers.readings(),
+            ladder: self.office.load().matching.ladder.clone(),
+        }
     }
 
     /// An account as it is configured now.

@@ -83,6 +83,8 @@ pub enum SourceError {
     TooManyContacts { from: String, limit: u64 },
     #[error("there is no file to read")]
     NothingPicked,
+    #[error("the source no longer tells what has changed since the last sync: everything must be read")]
+    CursorExpired,
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
 }
@@ -106,13 +108,18 @@ impl SourceError {
         }
     }
 
+    /// What has to be renewed, in words, if the source refuses who asks.
+    pub fn refused_credential(&self) -> Option<&str> {
+        None
+    }
+
     pub fn verdict(&self) -> Verdict {
         match self {
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::Halted => {
+            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::CursorExpired | SourceError::Halted => {
                 Verdict::TryLater
             }
             SourceError::Missing { .. }
