@@ -10,13 +10,17 @@
 //! and nothing outside this module knows that redb exists.
 
 pub mod callers;
+mod built;
 mod changes;
 mod damage;
+mod draft;
 mod drive;
 mod entry;
 mod file;
+mod files;
 mod index;
 mod keys;
+mod layer;
 pub mod load;
 mod migrate;
 pub mod outbox;

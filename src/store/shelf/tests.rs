@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::contact::Contact;
 use crate::domain::ladder::Question;
 use crate::domain::phone::{PhoneNumber, Region};
-use crate::store::load::Load;
+use crate::store::load::{Load, Made, Plan};
 use crate::store::platter::{Fault, Platter};
 
 const CONTACTS: u64 = 300;
@@ -19,7 +19,7 @@ fn number(contact: u64) -> PhoneNumber {
 
 /// Everybody's name says the generation, so that a mixture would show.
 fn load(shelf: &Shelf, generation: &str) {
-    let mut load = Load::begin(shelf, None).unwrap();
+    let mut load = Load::begin(shelf, &Plan::default()).unwrap();
     for contact in 0..CONTACTS {
         let contact = Contact {
             name: Some(format!("{generation} {contact}")),
@@ -28,8 +28,12 @@ fn load(shelf: &Shelf, generation: &str) {
         };
         load.add(&contact).unwrap();
     }
-    let digest = generation.to_owned();
-    load.publish(shelf, Timestamp::UNIX_EPOCH, digest).unwrap();
+    let made = Made {
+        as_of: Timestamp::UNIX_EPOCH,
+        digest: generation.to_owned(),
+        cursor: None,
+    };
+    load.finish(made).unwrap().publish(shelf).unwrap();
 }
 
 /// The generation that answers, if it is whole and all of its answers are right.
