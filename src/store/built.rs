@@ -14,6 +14,7 @@ use super::index::NUMBERS_PER_SOURCE;
 use super::load::CONTACTS_PER_SOURCE;
 use super::replica::{Replica, ReplicaError, Shelf};
 use super::schema::Facts;
+use crate::domain::renewal::History;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -67,6 +68,8 @@ pub struct Made {
     pub digest: String,
     /// From when on the next changes are to be asked for.
     pub cursor: Option<String>,
+    /// Of the syncs that led to it.
+    pub history: History,
 }
 
 /// See the head of the file.

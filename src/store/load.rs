@@ -254,6 +254,7 @@ impl Load {
             digest: made.digest,
             filling: Some(self.filling),
             cursor: made.cursor,
+            history: made.history,
             keyed: self.keyed,
             join: self.join.filter(|_| self.keyed),
             base: None,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::filling::Filling;
 use crate::domain::join::JoinBy;
+use crate::domain::renewal::History;
 
 /// Raised when a table or an encoding of the replica changes: an older file is then rebuilt, not read.
 pub(super) const REPLICA_VERSION: u32 = 2;
@@ -66,6 +67,9 @@ pub struct Facts {
     /// From when on the next changes are to be asked for.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// Of the syncs that led to it.
+    #[serde(default)]
+    pub history: History,
     /// Its records are known by their ids, so changes can be put on top.
     #[serde(default)]
     pub keyed: bool,

@@ -187,6 +187,7 @@ impl World {
             as_of: Timestamp::UNIX_EPOCH,
             digest: "d".into(),
             cursor: None,
+            history: Default::default(),
         };
         load.finish(made).unwrap().publish(&feed.shelf).unwrap();
         self.contents.sources[source] = contacts;

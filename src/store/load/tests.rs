@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::domain::ladder::Question;
+use crate::domain::renewal::History;
 use crate::domain::money::{DecimalSign, Money};
 use crate::domain::phone::{PhoneNumber, Region};
 
@@ -38,6 +39,7 @@ fn made() -> Made {
         as_of: Timestamp::UNIX_EPOCH,
         digest: "d".into(),
         cursor: None,
+        history: History::default(),
     }
 }
 
