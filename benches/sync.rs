@@ -142,7 +142,8 @@ async fn by_daemon(office: &Office) -> Result<Vec<Sync>> {
     let asked = Instant::now();
     let request = Request::Sync {
         source: None,
-        accept_removals: false,
+        accept: false,
+        full: false,
     };
     let reports: Vec<Report> = daemon.ask(&request).await?;
     if reports.iter().any(|r| r.outcome != Outcome::Published) {

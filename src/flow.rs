@@ -21,6 +21,8 @@ pub mod lookup;
 pub mod office;
 pub mod owners;
 mod profile;
+pub mod replica;
 pub mod report;
 pub mod show;
 pub mod sync;
+pub mod trial;

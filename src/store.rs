@@ -9,8 +9,8 @@
 //! Architecture Invariant: redb has one writer per file, so a load never shares a file with the outbox,
 //! and nothing outside this module knows that redb exists.
 
-pub mod callers;
 mod built;
+pub mod callers;
 mod changes;
 mod damage;
 mod draft;

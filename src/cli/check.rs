@@ -11,7 +11,7 @@ use super::terminal::{complain, say};
 use super::{Failure, load};
 use crate::config::Config;
 use crate::flow::office::Feed;
-use crate::flow::sync::{Memory, Order, sync};
+use crate::flow::sync::{Memory, Order, Witnesses, sync};
 use crate::hipcall::Connector;
 use crate::store::replica::Shelf;
 use crate::system::chain;
@@ -86,12 +86,7 @@ fn state_directory(config: &Config) -> Result<String, String> {
 fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
     let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
     let (shelf, _) = Shelf::open(nowhere.path().into()).map_err(|e| chain::of(&e))?;
-    let feed = Feed {
-        source: source.open(nowhere.path()).into(),
-        shelf: shelf.into(),
-        join: source.join(),
-        join_to: source.join_to.clone(),
-    };
+    let feed = Feed::open(source, shelf.into(), nowhere.path());
     let order = Order {
         dry_run: true,
         ..Order::default()
@@ -100,6 +95,7 @@ fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
         sync(
             &feed,
             &Memory::default(),
+            &Witnesses::default(),
             order,
             &CancellationToken::new(),
             &mut |_| {},

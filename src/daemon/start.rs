@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use super::{Daemon, Fixed, commands, feeds::Feeds, housekeeping, owners::Keepers, resume};
 use crate::config::Config;
 use crate::domain::phone::{PhoneNumber, Region};
+use crate::flow::callers::Recent;
 use crate::flow::office::{Flow, Office, OfficeError};
 use crate::status::{AlarmId, Board};
 use crate::store::outbox::Outbox;
@@ -82,6 +83,7 @@ impl Daemon {
         let identity = identity(&config)?;
         let (gate, schedules) = (gate(&config), super::feeds::schedules(&config));
         let warm_up = config.accounts.first().map(|a| a.region);
+        let callers = Arc::new(Recent::open(config.callers_file()));
         let (office, damaged) = Office::open(config, None)?;
         report_damaged(&damaged);
         announce(&board, &office);
@@ -90,6 +92,7 @@ impl Daemon {
             office,
             outbox,
             board,
+            callers,
             clock,
             renewed: Arc::default(),
             tasks: tasks.clone(),
@@ -253,6 +256,7 @@ pub(super) fn announce(board: &Board, office: &Office) {
             board.source(name, |s| {
                 s.contacts = replica.facts.contacts;
                 s.numbers = replica.facts.numbers;
+                s.full_at = replica.facts.history.full_at;
                 s.last_good = s.last_good.or(Some(replica.facts.as_of));
             });
         }

@@ -81,8 +81,6 @@ pub struct Footing {
     pub can_change: bool,
     /// The source can be asked for its ids, and its records have an identity.
     pub can_compare: bool,
-    /// A full read was interrupted and can go on.
-    pub is_begun: bool,
     pub history: History,
 }
 
@@ -105,7 +103,7 @@ impl Depth {
         let is_recent = |then: Timestamp| now.duration_since(then).unsigned_abs() < FULL_EVERY;
         let may_compare = on.can_compare && on.history.full_at.is_some_and(is_recent);
         match self {
-            _ if !on.has_base || !on.can_change || on.is_begun => Mode::Full,
+            _ if !on.has_base || !on.can_change => Mode::Full,
             Depth::Quick => Mode::Increment,
             Depth::Thorough if may_compare => Mode::Comparison,
             Depth::Thorough | Depth::Whole => Mode::Full,
@@ -161,7 +159,6 @@ mod tests {
             has_base: true,
             can_change: true,
             can_compare: true,
-            is_begun: false,
             history: History {
                 full_at: Some(at(0)),
                 ..History::default()
@@ -184,11 +181,7 @@ mod tests {
 
     #[test]
     fn everything_is_read_where_changes_would_not_do() {
-        let cases: [fn(&mut Footing); 3] = [
-            |f| f.has_base = false,
-            |f| f.can_change = false,
-            |f| f.is_begun = true,
-        ];
+        let cases: [fn(&mut Footing); 2] = [|f| f.has_base = false, |f| f.can_change = false];
         for spoil in cases {
             let mut footing = able();
             spoil(&mut footing);

@@ -89,6 +89,16 @@ impl Office {
         ))
     }
 
+    /// The source with this name; or in words which there are.
+    pub fn feed(&self, name: &str) -> Result<&Feed, String> {
+        let known = || self.feeds.iter().map(|feed| feed.source.name());
+        let found = self.feeds.iter().find(|feed| feed.source.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = known().collect();
+            format!("there is no source {name}; there are: {}", known.join(", "))
+        })
+    }
+
     /// The same with another token for an account.
     pub fn with_token(&self, account: &Account, token: Secret) -> Option<Office> {
         let others = self.accounts.values();

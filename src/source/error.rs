@@ -83,7 +83,9 @@ pub enum SourceError {
     TooManyContacts { from: String, limit: u64 },
     #[error("there is no file to read")]
     NothingPicked,
-    #[error("the source no longer tells what has changed since the last sync: everything must be read")]
+    #[error(
+        "the source no longer tells what has changed since the last sync: everything must be read"
+    )]
     CursorExpired,
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
@@ -119,9 +121,10 @@ impl SourceError {
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::CursorExpired | SourceError::Halted => {
-                Verdict::TryLater
-            }
+            SourceError::Io { .. }
+            | SourceError::Changed { .. }
+            | SourceError::CursorExpired
+            | SourceError::Halted => Verdict::TryLater,
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

@@ -141,6 +141,7 @@ impl Office {
             office: Arc::new(ArcSwap::new(feeds.clone())),
             outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
+            callers: Arc::default(),
             tasks: Tasks::default(),
         };
         Office {

@@ -220,7 +220,8 @@ async fn a_file_dropped_while_another_is_read_is_taken_next() {
     dropped("a.csv", &rows, 60);
     let request = Request::Sync {
         source: None,
-        accept_removals: false,
+        accept: false,
+        full: false,
     };
     rows.push(AYSE);
     let mut first = true;

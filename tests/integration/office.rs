@@ -189,7 +189,8 @@ impl Office {
     pub async fn sync(&self) -> Result<Vec<Report>, ControlError> {
         self.ask(Request::Sync {
             source: None,
-            accept_removals: false,
+            accept: false,
+            full: false,
         })
         .await
     }
@@ -198,7 +199,8 @@ impl Office {
     pub async fn accept_removals(&self) -> Vec<Report> {
         let request = Request::Sync {
             source: None,
-            accept_removals: true,
+            accept: true,
+            full: false,
         };
         self.ask(request).await.unwrap()
     }

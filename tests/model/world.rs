@@ -138,6 +138,7 @@ impl World {
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
+            callers: Arc::default(),
             tasks: Tasks::default(),
         };
         let contents = Contents {

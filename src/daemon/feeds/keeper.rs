@@ -64,7 +64,14 @@ impl Keeper {
             let (order, reply, progress) = match cause {
                 Cause::Over => return,
                 Cause::Asked(ask) => (ask.order, Some(ask.reply), Some(ask.progress)),
-                Cause::Due(depth) => (Order { depth, ..Order::default() }, None, None),
+                Cause::Due(depth) => (
+                    Order {
+                        depth,
+                        ..Order::default()
+                    },
+                    None,
+                    None,
+                ),
             };
             // Before the sync: what is dropped while it reads is new to it.
             seen = self.look().await;
@@ -85,7 +92,10 @@ impl Keeper {
     /// How long after the start it is read: at once where there is no copy, and else not in the second in which
     /// all branches got their power back.
     fn first(&self) -> Duration {
-        let (has_copy, can) = (self.feed.shelf.current().is_some(), self.feed.source.abilities());
+        let (has_copy, can) = (
+            self.feed.shelf.current().is_some(),
+            self.feed.source.abilities(),
+        );
         match (has_copy, can.is_remote) {
             (false, _) => Duration::ZERO,
             (true, true) => self.table.first(&Zoned::now(), fastrand::f64()),

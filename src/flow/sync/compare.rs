@@ -54,8 +54,8 @@ impl Step<'_> {
         let current = round.feed.shelf.current().ok_or(SyncError::Gone)?;
         let (mut seen, mut gone) = (vec![false; ids.len()], Vec::new());
         let mut too_many = false;
-        let mut look = |contact: Contact| {
-            for id in self.identity.ids_of(&contact) {
+        current.each(&mut |contact| {
+            for id in self.identity.ids_of(contact) {
                 match ids.binary_search(&hash(id.as_bytes())) {
                     Ok(at) => seen[at] = true,
                     Err(_) if self.touched.contains(&hash(id.as_bytes())) => {}
@@ -63,10 +63,6 @@ impl Step<'_> {
                     Err(_) => gone.push(id),
                 }
             }
-        };
-        current.each(|contact| {
-            look(contact);
-            Ok(())
         })?;
         let is_unknown = |(at, id): (usize, &u64)| !seen[at] && !self.touched.contains(id);
         let unknown = ids

@@ -4,7 +4,8 @@
 //! source has an order.
 
 use super::super::guard;
-use super::{Changes, Outcome, Picked, Progress, Report, Round, SyncError, Unread};
+use super::round::Unread;
+use super::{Changes, Outcome, Picked, Progress, Report, Round, SyncError};
 use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
 use crate::domain::renewal::Mode;

@@ -15,6 +15,7 @@ use crate::domain::join::JoinBy;
 use crate::flow::report::Rehearsal;
 use crate::source::read::{Job, Taker, Wanted};
 use crate::store::load::LoadError;
+use crate::store::replica::{Replica, ReplicaError};
 
 pub(super) fn rehearse(
     round: &Round<'_>,
@@ -37,10 +38,9 @@ pub(super) fn rehearse(
     let current = feed.shelf.current();
     let mut known = Recognition::new(&witnesses.ladder, &witnesses.callers);
     if let Some(current) = &current {
-        current.each(|contact| {
-            rehearsing.old.add(hashes(&contact, identity));
-            known.see(&contact);
-            Ok(())
+        current.each(&mut |contact| {
+            rehearsing.old.add(hashes(contact, identity));
+            known.see(contact);
         })?;
         rehearsing.old.sort();
     }
@@ -57,7 +57,7 @@ pub(super) fn rehearse(
     let callers = (callers.of >= CALLERS_NEEDED && feed.join.is_none()).then_some(callers);
     let mut doubts = Vec::new();
     if let Some(current) = &current {
-        rehearsing.look_for_removed(|see| current.each(see))?;
+        rehearsing.look_for_removed(current)?;
         let sight = Sight {
             after: rehearsing.filling,
             callers,
@@ -121,19 +121,14 @@ impl Taker for Rehearsing<'_> {
 
 impl Rehearsing<'_> {
     /// The copy once more, for what was not met, and for what the changed were before.
-    fn look_for_removed<E>(
-        &mut self,
-        each: impl FnOnce(&mut dyn FnMut(Contact) -> Result<(), E>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn look_for_removed(&mut self, current: &Replica) -> Result<(), ReplicaError> {
         self.changes.removed = self.old.met.iter().filter(|met| !**met).count() as u64;
-        each(&mut |contact| {
-            let (identity, _) = hashes(&contact, self.identity);
-            let at = self.old.find(identity);
-            if at.into_iter().any(|at| !self.old.met[at]) {
-                self.samples.removed(&contact);
+        current.each(&mut |contact| {
+            let (identity, _) = hashes(contact, self.identity);
+            if self.old.find(identity).any(|at| !self.old.met[at]) {
+                self.samples.removed(contact);
             }
-            self.samples.was(identity, &contact);
-            Ok(())
+            self.samples.was(identity, contact);
         })
     }
 }

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use super::super::guard;
 use super::compare::ids;
 use super::old::hash;
-use super::{Changes, Outcome, Progress, Report, Round, SyncError, Unread};
+use super::round::Unread;
+use super::{Changes, Outcome, Progress, Report, Round, SyncError};
 use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
 use crate::domain::renewal::Mode;
-use crate::source::read::{Cursor, Job, ReadReport, Taker, Wanted};
+use crate::source::read::{Cursor, Job, Taker, Wanted};
 use crate::store::increment::Increment;
 use crate::store::load::LoadError;
 
@@ -44,9 +45,9 @@ pub(super) fn step(
     }
     let counts = step.increment.counts();
     let changes = Changes {
-        added: counts.added,
-        changed: counts.changed,
-        removed: counts.removed,
+        added: counts.added.into(),
+        changed: counts.changed.into(),
+        removed: counts.removed.into(),
     };
     let is_fresh = round.began.duration_since(current.facts.as_of) < CURSOR_EVERY;
     let unread = Unread(read.rejects.clone(), read.rows_read);
@@ -78,7 +79,7 @@ impl Taker for Step<'_> {
         let ids = self.identity.ids_of(&contact);
         self.touched
             .extend(ids.iter().map(|id| hash(id.as_bytes())));
-        self.increment.put(contact)
+        self.increment.put(&contact)
     }
 
     fn gone(&mut self, identity: &str) -> Result<(), LoadError> {

@@ -4,9 +4,9 @@ use std::fs;
 
 use super::*;
 use crate::domain::ladder::Question;
-use crate::domain::renewal::History;
 use crate::domain::money::{DecimalSign, Money};
 use crate::domain::phone::{PhoneNumber, Region};
+use crate::domain::renewal::History;
 
 fn number(text: &str) -> PhoneNumber {
     PhoneNumber::parse(text, Region::parse("TR").unwrap()).unwrap()
