@@ -18,6 +18,7 @@ mod drive;
 mod entry;
 mod file;
 mod files;
+pub mod increment;
 mod index;
 mod keys;
 mod layer;

@@ -11,6 +11,8 @@ use super::schema::Facts;
 
 /// The ending of a whole generation that is being written.
 pub(super) const PARTIAL: &str = "partial";
+/// The ending of what is written of changes: what lies on top of a base, or a new base.
+pub(super) const INCREMENT_PARTIAL: &str = "increment-partial";
 /// The ending of a generation that a person has rolled back. That there is one is what a restart knows it by.
 pub(super) const ROLLED_BACK: &str = "rolled-back";
 
@@ -46,7 +48,7 @@ impl Kind {
     pub(super) fn draft(self, directory: &Path, generation: u64) -> PathBuf {
         match self {
             Kind::Base => named(directory, generation, PARTIAL),
-            Kind::Increment => named(directory, generation, "increment-partial"),
+            Kind::Increment => named(directory, generation, INCREMENT_PARTIAL),
         }
     }
 }

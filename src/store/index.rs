@@ -37,7 +37,7 @@ pub(super) struct Index {
     blocks: Rows,
     /// An id, and the record that has it; of contacts that are not keyed, who has it.
     ids: Rows,
-    /// Of contacts that are keyed, by their place: who they are.
+    /// Of contacts that are keyed, in the order in which they came: who they are.
     who: Vec<u32>,
 }
 
@@ -71,7 +71,7 @@ impl Index {
             && self.ids.len() + JOINED_BY.len() < NUMBERS_PER_SOURCE
     }
 
-    /// Contacts are added by their places, from 0 on.
+    /// Contacts are added in the order of their ids; of a base, these are their places from 0 on.
     pub(super) fn add(&mut self, contact: &Contact, id: u32) {
         if let Some(by) = self.join {
             let ids = by.ids_of(contact).into_iter();
@@ -119,22 +119,34 @@ impl Index {
         transaction: &WriteTransaction,
         doubts: &Rows,
     ) -> Result<(), redb::Error> {
-        let contacts = self.join.is_none();
-        let holders = self.holders();
-        if contacts {
+        self.sort_ids();
+        if self.join.is_none() {
             write(transaction, IDS, doubts)?;
-            write(transaction, HOLDERS, holders)?;
+            write(transaction, HOLDERS, &self.ids)?;
         } else {
-            write(transaction, IDS, holders)?;
+            write(transaction, IDS, &self.ids)?;
         }
         self.write_numbers(transaction)?;
         Ok(())
     }
 
-    /// Who has which id, sorted by the ids.
-    pub(super) fn holders(&mut self) -> &Rows {
+    /// Brings the ids in order, for `holders`.
+    pub(super) fn sort_ids(&mut self) {
         self.ids.sort_unstable();
-        &self.ids
+    }
+
+    /// Who has an id, once the ids are in order.
+    pub(super) fn holders(&self, key: u64) -> impl Iterator<Item = u32> {
+        let first = self.ids.partition_point(|row| row.key < key);
+        let same = self.ids[first..]
+            .iter()
+            .take_while(move |row| row.key == key);
+        same.map(|row| row.id)
+    }
+
+    /// Who they are, in the order in which they were added; only where they are keyed.
+    pub(super) fn who(&self) -> &[u32] {
+        &self.who
     }
 
     fn write_numbers(&mut self, transaction: &WriteTransaction) -> Result<u64, redb::Error> {

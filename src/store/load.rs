@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 
 pub use super::built::{Built, LoadError, Made};
 use super::draft::Draft;
-use super::files::{self, Kind, PARTIAL};
+use super::files::{self, INCREMENT_PARTIAL, Kind, PARTIAL};
 use super::index::{Index, Written};
 use super::keys;
 use super::replica::{Replica, Shelf};
 use super::schema::{CONTACTS, FACTS, Facts, MARK, REPLICA_VERSION};
+use super::shelf::Place;
 use crate::domain::contact::Contact;
 use crate::domain::filling::Filling;
 use crate::domain::join::JoinBy;
@@ -90,7 +91,7 @@ struct Checkpoints {
 /// A generation being built. Dropped before it is published, it leaves nothing behind.
 pub struct Load {
     draft: Draft,
-    shelf: super::shelf::Place,
+    place: Place,
     batch: Vec<Vec<u8>>,
     contacts: u32,
     filling: Filling,
@@ -117,6 +118,7 @@ impl Load {
             return Ok(load);
         }
         place.sweep(PARTIAL)?;
+        place.sweep(INCREMENT_PARTIAL)?;
         let path = Kind::Base.draft(&place.directory, generation);
         let draft = Draft::begin(&place.drive, path)?;
         let mut load = Load::of(place.clone(), draft, plan);
@@ -124,12 +126,12 @@ impl Load {
         Ok(load)
     }
 
-    fn of(shelf: super::shelf::Place, draft: Draft, plan: &Plan) -> Load {
+    pub(super) fn of(place: Place, draft: Draft, plan: &Plan) -> Load {
         // Whoever has several ids can't be found by one of them.
         let keyed = plan.keyed && plan.join != Some(JoinBy::Number);
         Load {
             draft,
-            shelf,
+            place,
             batch: Vec::with_capacity(BATCH),
             contacts: 0,
             filling: Filling::default(),
@@ -261,7 +263,7 @@ impl Load {
         };
         let mut draft = self.draft;
         finish(&mut draft, &facts)?;
-        let place = &self.shelf;
+        let place = &self.place;
         let next = place.next_generation().map_err(|source| LoadError::Place {
             path: place.directory.clone(),
             source,
