@@ -282,6 +282,7 @@ impl Increment {
             digest: made.digest,
             filling: Some(self.filling),
             cursor: made.cursor,
+            history: made.history,
             keyed: true,
             join: self.join(),
             base: Some(below.facts.base.unwrap_or(below.generation)),

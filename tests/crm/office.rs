@@ -11,7 +11,7 @@ use ringcard::domain::contact::Shared;
 use ringcard::domain::dialling::Dialling;
 use ringcard::domain::ladder::Rung;
 use ringcard::flow::office::{Flow, Office as Feeds};
-use ringcard::flow::sync::{Memory, Order, sync};
+use ringcard::flow::sync::{Memory, Order, Witnesses, sync};
 use ringcard::store::outbox::Outbox;
 use ringcard::tasks::Tasks;
 
@@ -122,6 +122,7 @@ impl Office {
             let report = sync(
                 feed,
                 &Memory::default(),
+                &Witnesses::default(),
                 Order::default(),
                 &CancellationToken::new(),
                 &mut |_| {},

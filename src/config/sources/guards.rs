@@ -92,7 +92,9 @@ mod tests {
     fn a_limit_without_its_unit_is_refused() {
         let told = problems(
             "[guards]\nremoved = \"10\"\nblanked = 10\ndrifted = \"101 %\"\nmatch-rate = \"5 %\"\nremoved-rows = 1000001\nshrink = 1",
-            |root| drop(read(root)),
+            |root| {
+                read(root);
+            },
         );
         let percent = "must be \"10 %\", \"100 %\" at most, or \"off\"";
         assert_eq!(

@@ -14,10 +14,6 @@ use crate::source::read::{Cursor, Job, Taker, Wanted};
 use crate::store::increment::Increment;
 use crate::store::load::LoadError;
 
-/// How long the copy's own word for where the next changes begin may be old: a source without changes is not
-/// written for each time that it says so.
-const CURSOR_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
-
 pub(super) fn step(
     round: &Round<'_>,
     mode: Mode,
@@ -25,7 +21,7 @@ pub(super) fn step(
 ) -> Result<Report, SyncError> {
     let (feed, halt) = (round.feed, round.halt);
     let current = feed.shelf.current().ok_or(SyncError::Gone)?;
-    let since = current.facts.cursor.clone().map(Cursor);
+    let since = feed.shelf.cursor().map(Cursor);
     let since = since.ok_or(SyncError::Gone)?;
     let ids = match mode {
         Mode::Comparison => Some(ids(round)?),
@@ -49,18 +45,23 @@ pub(super) fn step(
         changed: counts.changed.into(),
         removed: counts.removed.into(),
     };
-    let is_fresh = round.began.duration_since(current.facts.as_of) < CURSOR_EVERY;
     let unread = Unread(read.rejects.clone(), read.rows_read);
-    if changes == Changes::default() && mode == Mode::Increment && is_fresh && !round.order.accept {
-        feed.shelf.confirm(read.as_of);
-        let outcome = Outcome::Unchanged;
-        return Ok(round.report(outcome, mode, unread, &current, Some(changes)));
-    }
-    let built = step.increment.finish(round.made(mode, &read))?;
-    guard::check(round, &built, &read, mode)?;
-    built.publish(&feed.shelf)?;
-    let current = feed.shelf.current().ok_or(SyncError::Gone)?;
-    Ok(round.report(Outcome::Published, mode, unread, &current, Some(changes)))
+    let (outcome, current) = match step.increment.finish(round.made(mode, &read))? {
+        Some(built) => {
+            guard::check(round, &built, &read, mode)?;
+            built.publish(&feed.shelf)?;
+            (
+                Outcome::Published,
+                feed.shelf.current().ok_or(SyncError::Gone)?,
+            )
+        }
+        None => {
+            let cursor = read.cursor.map(|cursor| cursor.0);
+            feed.shelf.confirm_at(read.as_of, cursor);
+            (Outcome::Unchanged, current)
+        }
+    };
+    Ok(round.report(outcome, mode, unread, &current, Some(changes)))
 }
 
 /// An increment that takes what a source hands out.

@@ -40,6 +40,7 @@ impl Copy {
             as_of: Timestamp::UNIX_EPOCH,
             digest: "d".into(),
             cursor: None,
+            history: Default::default(),
         };
         load.finish(made).unwrap().publish(&shelf).unwrap();
         Copy { shelf, directory }

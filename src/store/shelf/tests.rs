@@ -32,6 +32,7 @@ fn load(shelf: &Shelf, generation: &str) {
         as_of: Timestamp::UNIX_EPOCH,
         digest: generation.to_owned(),
         cursor: None,
+        history: Default::default(),
     };
     load.finish(made).unwrap().publish(shelf).unwrap();
 }
