@@ -14,6 +14,7 @@ pub mod contact;
 pub mod deadline;
 pub mod deck;
 pub mod dialling;
+pub mod expiry;
 pub mod fate;
 pub mod filling;
 pub mod flag;

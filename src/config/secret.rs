@@ -39,6 +39,7 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<(Vec<Secr
         return section.missing(key, ALLOWED);
     }
     let path = place(section, key)?;
+    section.note_secret(key, &path);
     match lines(&path) {
         Ok(lines) => Some((lines, path)),
         Err(what) => section.wrong_secret(key, what),

@@ -1,7 +1,8 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -35,6 +36,8 @@ pub struct SourceConfig {
     pub guards: Limits,
     /// The last day on which a secret is valid, by the secret's name.
     pub expires: BTreeMap<String, Date>,
+    /// Its secrets' files: a new one is taken up from there by itself.
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
     /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
@@ -65,6 +68,13 @@ impl SourceConfig {
     pub fn digest(&self) -> String {
         let version = env!("CARGO_PKG_VERSION");
         Digest::of(&format!("{version} {:?} {:?}", self.records, self.from)).to_string()
+    }
+
+    /// How long a secret of this kind lives, where that is known of whoever gives it out.
+    pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
+        match &self.from {
+            ReadFrom::Csv { .. } => BTreeMap::new(),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -226,6 +236,7 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         timing: timing?,
         guards,
         expires,
+        secrets: section.secrets(),
         join_to,
         records: RecordSettings {
             name: name?,

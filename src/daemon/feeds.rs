@@ -1,18 +1,21 @@
 //! One task for each source: syncs it on its schedule, when a file is dropped, and when a command asks.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::keeper::Keeper;
+use self::renewal::Renewal;
 use crate::config::{Config, Timing};
 use crate::flow::office::Flow;
 use crate::flow::sync::{Order, Report};
 use crate::source::read::Progress;
 
 mod keeper;
+mod renewal;
 mod tell;
 mod timers;
 
@@ -23,14 +26,19 @@ const SOURCES_AT_ONCE: usize = 3;
 /// Commands waiting for one source.
 const ASKS: usize = 4;
 
-pub(super) type Schedules = HashMap<String, Timing>;
+/// When each source is read, and where that was configured.
+pub(super) struct Schedules {
+    timings: HashMap<String, Timing>,
+    config_path: Option<PathBuf>,
+}
 
-pub(super) fn schedules(config: &Config) -> Schedules {
-    config
-        .sources
-        .iter()
-        .map(|s| (s.name().to_owned(), s.timing.clone()))
-        .collect()
+pub(super) fn schedules(config: &Config, config_path: Option<PathBuf>) -> Schedules {
+    let sources = config.sources.iter();
+    let timings = sources.map(|s| (s.name().to_owned(), s.timing.clone()));
+    Schedules {
+        timings: timings.collect(),
+        config_path,
+    }
 }
 
 /// A sync that a command asked for.
@@ -72,7 +80,7 @@ impl Feeds {
         };
         for feed in &flow.office.load().feeds {
             let name = feed.source.name().to_owned();
-            let Some(timing) = schedules.remove(&name) else {
+            let Some(timing) = schedules.timings.remove(&name) else {
                 continue;
             };
             let (ask, asks) = mpsc::channel(ASKS);
@@ -80,6 +88,7 @@ impl Feeds {
             let keeper = Keeper {
                 flow: flow.clone(),
                 table: timing.timetable(feed.source.abilities().is_remote),
+                secrets: Renewal::of(feed, schedules.config_path.clone()),
                 feed: feed.clone(),
                 memory: Arc::default(),
                 retire: running.retire.clone(),

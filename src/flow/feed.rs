@@ -1,7 +1,11 @@
 //! A source with its published copy, as the flows use it.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Date;
 
 use crate::config::SourceConfig;
 use crate::domain::guard::Limits;
@@ -23,6 +27,15 @@ pub struct Feed {
     pub guards: Limits,
     /// A digest of everything that decides what becomes of a record.
     pub settings: String,
+    pub secrets: Secrets,
+}
+
+/// Where a source's secrets are, and until when they are good.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    pub files: BTreeMap<String, PathBuf>,
+    pub expires: BTreeMap<String, Date>,
+    pub lifetimes: BTreeMap<String, Duration>,
 }
 
 impl Feed {
@@ -35,6 +48,11 @@ impl Feed {
             join_to: config.join_to.clone(),
             guards: config.guards,
             settings: config.digest(),
+            secrets: Secrets {
+                files: config.secrets.clone(),
+                expires: config.expires.clone(),
+                lifetimes: config.lifetimes(),
+            },
         }
     }
 

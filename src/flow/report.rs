@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::office::Feed;
 use crate::domain::renewal::{Changes, Mode};
+use crate::source::read::{NoticeKind, ReadReport};
 use crate::source::reject::Rejects;
 use crate::status::Records;
 
@@ -38,6 +39,9 @@ pub struct Report {
     /// Where it is known what is new.
     #[serde(default)]
     pub changes: Option<Changes>,
+    /// What the operator should know though the read went well, and what to do about it.
+    #[serde(default)]
+    pub notices: Vec<Noticed>,
     /// Of a dry run.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
@@ -47,6 +51,13 @@ impl Report {
     fn is_doubted(&self) -> bool {
         self.rehearsal.iter().any(|r| !r.doubts.is_empty())
     }
+}
+
+/// Of a fiscal period that is over, or soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noticed {
+    pub words: String,
+    pub advice: String,
 }
 
 /// What a dry run says of the load that would be.
@@ -61,6 +72,24 @@ pub struct Rehearsal {
 }
 
 impl Report {
+    /// With what was read. Only a file has lines by which a row is found again.
+    pub(super) fn of(self, read: ReadReport) -> Report {
+        let (rows, mut rejects) = (read.rows_read, read.rejects);
+        rejects.are_records = read.digest.is_none();
+        let notices = read.notices.into_iter().map(|notice| match notice.kind {
+            NoticeKind::PeriodOver | NoticeKind::PeriodEnds => Noticed {
+                words: notice.words,
+                advice: notice.advice,
+            },
+        });
+        Report {
+            rows,
+            rejects,
+            notices: notices.collect(),
+            ..self
+        }
+    }
+
     /// One of a sync that was begun at `start`, of which nothing more is known.
     pub(super) fn new(feed: &Feed, outcome: Outcome, start: Instant) -> Report {
         Report {
@@ -75,6 +104,7 @@ impl Report {
             seconds: start.elapsed().as_secs_f64(),
             mode: Mode::Full,
             changes: None,
+            notices: Vec::new(),
             rehearsal: None,
         }
     }

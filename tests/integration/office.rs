@@ -195,8 +195,8 @@ impl Office {
         .await
     }
 
-    /// Publishes what the sources hold, however many contacts are gone.
-    pub async fn accept_removals(&self) -> Vec<Report> {
+    /// Publishes what the sources hold, whatever the guards say of it.
+    pub async fn accept(&self) -> Vec<Report> {
         let request = Request::Sync {
             source: None,
             accept: true,

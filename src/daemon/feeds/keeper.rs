@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::renewal::Renewal;
 use super::tell::{tell, tell_rolled_back};
 use super::timers::Timers;
 use super::{Ask, Progress};
@@ -32,6 +33,7 @@ type Seen = (PathBuf, u64, SystemTime);
 pub(super) struct Keeper {
     pub(super) flow: Flow,
     pub(super) feed: Feed,
+    pub(super) secrets: Renewal,
     pub(super) table: Timetable,
     pub(super) memory: Arc<Memory>,
     pub(super) retire: CancellationToken,
@@ -46,8 +48,11 @@ enum Cause {
 }
 
 impl Keeper {
-    pub(super) async fn keep(self, mut asks: mpsc::Receiver<Ask>) {
+    pub(super) async fn keep(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut timers = Timers::of(&self.feed);
+        if self.feed.shelf.is_rolled_back() {
+            tell_rolled_back(&self.flow.board, self.feed.source.name());
+        }
         let mut first = Some(self.first());
         let mut seen = self.look().await;
         loop {
@@ -80,6 +85,7 @@ impl Keeper {
                 timers.done(order.depth, None);
                 continue;
             }
+            self.secrets.take_up(&self.flow, &mut self.feed).await;
             let result = self.sync(order, progress).await;
             timers.done(order.depth, result.as_ref().ok().map(|report| report.mode));
             if let Some(reply) = reply {

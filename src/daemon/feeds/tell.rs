@@ -27,6 +27,7 @@ pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError
                 board.clear(id, &subject);
             }
             board.source(name, |s| show(s, feed, report, now));
+            notice(board, &subject, report);
             log(report);
         }
         Err(SyncError::Source(SourceError::Halted)) => {
@@ -52,6 +53,18 @@ pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError
                 error!(event_id, source = name, reason, "the copy was not renewed");
             }
         }
+    }
+}
+
+/// A period is over until the source says nothing of it any more.
+fn notice(board: &Board, subject: &str, report: &Report) {
+    let id = AlarmId::PeriodOver;
+    match report.notices.first() {
+        Some(told) if board.raise(id, subject, &told.words, &told.advice) => {
+            warn!(event_id = "period-over", subject, "{}", told.words);
+        }
+        Some(_) => {}
+        None => drop(board.clear(id, subject)),
     }
 }
 

@@ -48,6 +48,9 @@ impl fmt::Display for Report {
         if let Some(changes) = &self.changes {
             write!(f, "\n  {changes}")?;
         }
+        for notice in &self.notices {
+            write!(f, "\n  {}: {}", notice.words, notice.advice)?;
+        }
         if let Some(rehearsal) = &self.rehearsal {
             write!(f, "{rehearsal}")?;
         }

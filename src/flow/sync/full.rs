@@ -4,7 +4,6 @@
 //! source has an order.
 
 use super::super::guard;
-use super::round::Unread;
 use super::{Changes, Outcome, Picked, Progress, Report, Round, SyncError};
 use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
@@ -47,9 +46,14 @@ pub(super) fn full(
     guard::check(round, &built, &read, Mode::Full)?;
     built.publish(&feed.shelf)?;
     let current = feed.shelf.current().ok_or(SyncError::Gone)?;
-    let unread = Unread(read.rejects, read.rows_read);
     let changes: Option<Changes> = None;
-    Ok(round.report(Outcome::Published, Mode::Full, unread, &current, changes))
+    Ok(round.report(
+        Outcome::Published,
+        Mode::Full,
+        Some(read),
+        &current,
+        changes,
+    ))
 }
 
 fn plan(round: &Round<'_>) -> Plan {

@@ -65,11 +65,10 @@ pub(super) fn rehearse(
         };
         doubts = judge(&feed.guards, &sight);
     }
+    let report = Report::new(feed, Outcome::DryRun, round.start);
     Ok(Report {
-        rows: read.rows_read,
         contacts: read.contacts,
         numbers: rehearsing.numbers,
-        rejects: read.rejects,
         mode: Mode::Full,
         changes: current.is_some().then_some(rehearsing.changes),
         rehearsal: Some(Rehearsal {
@@ -77,7 +76,7 @@ pub(super) fn rehearse(
             doubts: doubts.iter().map(ToString::to_string).collect(),
             callers: callers.map(|c| [c.before, c.after, c.of]),
         }),
-        ..Report::new(feed, Outcome::DryRun, round.start)
+        ..report.of(read)
     })
 }
 

@@ -11,7 +11,6 @@ use super::{
 use crate::domain::filling::Filling;
 use crate::domain::renewal::Footing;
 use crate::source::read::ReadReport;
-use crate::source::reject::Rejects;
 use crate::store::load::Made;
 use crate::store::replica::Replica;
 
@@ -40,11 +39,10 @@ impl Round<'_> {
             return Ok(None);
         }
         shelf.confirm(file.as_of());
-        let unread = Unread(Rejects::default(), 0);
         Ok(Some(self.report(
             Outcome::Unchanged,
             Mode::Full,
-            unread,
+            None,
             &current,
             None,
         )))
@@ -86,26 +84,25 @@ impl Round<'_> {
         &self,
         outcome: Outcome,
         mode: Mode,
-        Unread(rejects, rows): Unread,
+        read: Option<ReadReport>,
         replica: &Replica,
         changes: Option<Changes>,
     ) -> Report {
         let facts = &replica.facts;
-        Report {
+        let report = Report {
             contacts: facts.contacts.into(),
             numbers: facts.numbers,
             doubtful_ids: facts.doubtful_ids,
             mode,
             changes,
-            rows,
-            rejects,
             ..Report::new(self.feed, outcome, self.start)
+        };
+        match read {
+            Some(read) => report.of(read),
+            None => report,
         }
     }
 }
-
-/// What was not used, and of how many rows.
-pub(super) struct Unread(pub(super) Rejects, pub(super) u64);
 
 /// How full a copy is; of one that was not counted only its size is known.
 pub(in crate::flow) fn filling(replica: &Replica) -> Filling {

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::super::guard;
 use super::compare::ids;
 use super::old::hash;
-use super::round::Unread;
 use super::{Changes, Outcome, Progress, Report, Round, SyncError};
 use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
@@ -45,7 +44,6 @@ pub(super) fn step(
         changed: counts.changed.into(),
         removed: counts.removed.into(),
     };
-    let unread = Unread(read.rejects.clone(), read.rows_read);
     let (outcome, current) = match step.increment.finish(round.made(mode, &read))? {
         Some(built) => {
             guard::check(round, &built, &read, mode)?;
@@ -56,12 +54,12 @@ pub(super) fn step(
             )
         }
         None => {
-            let cursor = read.cursor.map(|cursor| cursor.0);
+            let cursor = read.cursor.as_ref().map(|cursor| cursor.0.clone());
             feed.shelf.confirm_at(read.as_of, cursor);
             (Outcome::Unchanged, current)
         }
     };
-    Ok(round.report(outcome, mode, unread, &current, Some(changes)))
+    Ok(round.report(outcome, mode, Some(read), &current, Some(changes)))
 }
 
 /// An increment that takes what a source hands out.
