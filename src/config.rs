@@ -26,7 +26,7 @@ pub use cards::{AfterCall, CardConfig};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use sources::{ReadFrom, SourceConfig, Timing};
+pub use sources::{ReadFrom, SourceConfig, Timing, is_source_type};
 
 use crate::domain::money::Locale;
 use crate::hipcall::Trust;

@@ -107,6 +107,11 @@ impl Type {
     }
 }
 
+/// Whether a source can be of this type.
+pub fn is_source_type(text: &str) -> bool {
+    Type::parse(text).is_some()
+}
+
 pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConfig> {
     let sections = root.sections("source");
     if sections.is_empty() && !root.has("source") {

@@ -1,0 +1,146 @@
+//! A block of the configuration for each kind of source, to be filled in by whoever knows the source.
+//!
+//! Each is right as it stands, but for the secrets' files, which have to be there: the examples are values that
+//! the configuration takes.
+
+use crate::config::is_source_type;
+
+/// A kind of source, what it is, and its block.
+struct Kind {
+    name: &'static str,
+    about: &'static str,
+    block: &'static str,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind {
+        name: "csv",
+        about: "a CSV export: one file, a folder that exports are dropped into, or a web address",
+        block: include_str!("blocks/csv.toml"),
+    },
+    Kind {
+        name: "xlsx",
+        about: "an Excel workbook",
+        block: include_str!("blocks/xlsx.toml"),
+    },
+    Kind {
+        name: "ndjson",
+        about: "JSON, one record a line",
+        block: include_str!("blocks/ndjson.toml"),
+    },
+    Kind {
+        name: "json",
+        about: "JSON, a list of records",
+        block: include_str!("blocks/json.toml"),
+    },
+    Kind {
+        name: "vcard",
+        about: "an address book's vCards",
+        block: include_str!("blocks/vcard.toml"),
+    },
+    Kind {
+        name: "postgresql",
+        about: "a query to PostgreSQL",
+        block: include_str!("blocks/postgresql.toml"),
+    },
+    Kind {
+        name: "mysql",
+        about: "a query to MariaDB or MySQL",
+        block: include_str!("blocks/mysql.toml"),
+    },
+    Kind {
+        name: "sqlserver",
+        about: "a query to Microsoft SQL Server, as under Logo, Netsis and Mikro",
+        block: include_str!("blocks/sqlserver.toml"),
+    },
+];
+
+/// What every source may say, whatever its kind.
+const SHARED: &str = include_str!("blocks/shared.toml");
+
+fn known() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().filter(|kind| is_source_type(kind.name))
+}
+
+/// The kinds, a line for each.
+pub(super) fn list() -> String {
+    let width = known().map(|kind| kind.name.len()).max().unwrap_or(0);
+    let lines = known().map(|kind| format!("{:width$}  {}", kind.name, kind.about));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The block of a kind; or which kinds there are.
+pub(super) fn block(name: &str) -> Result<String, String> {
+    match known().find(|kind| kind.name == name) {
+        Some(kind) => Ok(kind
+            .block
+            .replace("# (shared)\n", SHARED)
+            .trim_end()
+            .to_owned()),
+        None => Err(format!("there is no kind {name}; there are:\n{}", list())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    const SECRETS: &str = "/etc/ringcard/secrets";
+
+    fn secret(directory: &Path, name: &str, text: &str) {
+        let path = directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// A configuration with nothing but this source.
+    fn parse(block: &str) -> Config {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["token", "hooks", "erp"] {
+            secret(directory.path(), name, "0123456789abcdef\n");
+        }
+        let block = block.replace(SECRETS, &directory.path().display().to_string());
+        let text = format!(
+            "[webhook]\nlisten = \"0.0.0.0:8443\"\n[[account]]\nname = \"a\"\nregion = \"TR\"\n\
+             node = \"https://use.hipcall.com\"\ntoken = {{ file = \"token\" }}\n\
+             webhook-secrets = {{ file = \"hooks\" }}\n{block}\n"
+        );
+        Config::parse(&text, directory.path()).unwrap_or_else(|e| panic!("{e}\n{text}"))
+    }
+
+    #[test]
+    fn each_block_is_right_as_it_is_written() {
+        assert!(known().count() > 0);
+        for kind in known() {
+            let block = block(kind.name).unwrap();
+            assert!(!block.contains("(shared)"), "{block}");
+            let config = parse(&block);
+            assert_eq!(config.sources.len(), 1, "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn the_guards_that_a_block_shows_are_those_that_hold_without_them() {
+        let block = block("csv").unwrap();
+        let (rest, columns) = block.split_once("[source.columns]").unwrap();
+        let (rest, guards) = rest.split_once("# [source.guards]").unwrap();
+        let guards = guards.replace("\n# ", "\n");
+        let with = parse(&format!(
+            "{rest}[source.columns]{columns}\n[source.guards]{guards}"
+        ));
+        assert_eq!(with.sources[0].guards, parse(&block).sources[0].guards);
+    }
+
+    #[test]
+    fn an_unknown_kind_tells_which_there_are() {
+        let told = block("gopher").unwrap_err();
+        assert!(
+            told.starts_with("there is no kind gopher; there are:\n"),
+            "{told}"
+        );
+        assert!(told.contains("a CSV export"), "{told}");
+    }
+}
