@@ -1,5 +1,7 @@
 //! What is published, whatever happens to the disk, and what serves when it turns out bad.
 
+mod changes;
+
 use std::time::{Duration, Instant};
 
 use super::*;
