@@ -70,7 +70,7 @@ impl Draft {
         body(transaction).map_err(|e| write_error(&self.path, e))
     }
 
-    /// What was written so far is on the disk, and more may follow.
+    /// What was written so far is on the disk, and so is the name it is found by; more may follow.
     pub(super) fn commit(&mut self) -> Result<(), LoadError> {
         let (done, database) = (self.transaction.take(), self.database.as_ref());
         let commit = || -> Result<_, redb::Error> {
@@ -78,7 +78,12 @@ impl Draft {
             database.map(transaction).transpose()
         };
         self.transaction = commit().map_err(|e| write_error(&self.path, e))?;
-        Ok(())
+        let directory = self.path.parent().unwrap_or(&self.path);
+        let synced = self.drive.sync_directory(directory);
+        synced.map_err(|source| LoadError::Place {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// All that was written is on the disk, and the file is closed.

@@ -260,10 +260,17 @@ impl Increment {
     /// Whether it would be too much for one small file.
     fn is_large(&self) -> Result<bool, LoadError> {
         let below = self.replica.base.facts.contacts;
-        let (mut changes, mut bytes) = (self.changes.len(), self.bytes as u64);
+        let added = self.changes.range(below..);
+        let added = added.filter(|(_, change)| change.is_some()).count();
+        let (mut changes, mut bytes) = (self.hidden().len() + added, self.bytes as u64);
         if let Some(top) = &self.replica.top {
-            let added = read(|| Ok(top.layer.contacts.range(below..)?.count()))?;
-            changes += top.hidden.len() + added;
+            let is_there = |id: &u32| !self.changes.contains_key(id);
+            changes += read(|| {
+                let ids = top.layer.contacts.range(below..)?;
+                let ids = ids.map(|entry| Ok(entry?.0.value()));
+                let ids: Vec<u32> = ids.collect::<Result<_, redb::Error>>()?;
+                Ok(ids.iter().filter(|id| is_there(id)).count())
+            })?;
             let path = Kind::Increment.path(&self.place.directory, self.replica.generation);
             bytes += self.place.drive.length(&path).map_err(place(&path))?;
         }

@@ -67,7 +67,7 @@ pub struct Resumed {
 }
 
 /// As it stands in an unfinished file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Mark {
     version: u32,
     settings: String,

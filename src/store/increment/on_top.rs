@@ -87,7 +87,7 @@ impl Increment {
     }
 
     /// Contacts of the base that are not to be seen from now on.
-    fn hidden(&self) -> Vec<u32> {
+    pub(super) fn hidden(&self) -> Vec<u32> {
         let before = self.replica.top.iter().flat_map(|top| &top.hidden);
         let below = self.replica.base.facts.contacts;
         let changed = self.changes.range(..below).map(|(id, _)| id);

@@ -1,5 +1,7 @@
 //! What a load leaves behind, whatever becomes of it.
 
+mod resumed;
+
 use std::fs;
 
 use super::*;
