@@ -21,6 +21,7 @@ fn made(digest: &str) -> Made {
         as_of: Timestamp::UNIX_EPOCH,
         digest: digest.into(),
         cursor: Some(format!("after {digest}")),
+        history: Default::default(),
     }
 }
 

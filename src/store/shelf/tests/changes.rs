@@ -32,6 +32,7 @@ fn made(generation: &str) -> Made {
         as_of: Timestamp::UNIX_EPOCH,
         digest: generation.to_owned(),
         cursor: None,
+        history: Default::default(),
     }
 }
 
