@@ -14,8 +14,13 @@ use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::csv::CsvSource;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+use crate::source::sql::SqlSource;
+use crate::source::sql::settings::Engine;
+
+pub use self::sql::SqlConfig;
 
 mod files;
+mod sql;
 
 /// How often a source is read unless told otherwise.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -36,6 +41,7 @@ pub struct SourceConfig {
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
     Csv { location: Location, format: Format },
+    Sql(Box<SqlConfig>),
 }
 
 impl SourceConfig {
@@ -49,6 +55,7 @@ impl SourceConfig {
                 location: location.clone(),
                 format: format.clone(),
             })),
+            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
         }
     }
 
@@ -66,17 +73,21 @@ impl SourceConfig {
 }
 
 /// What `type` can say.
-const TYPES: &str = "\"csv\"";
+const TYPES: &str = "\"csv\", \"postgresql\", \"mysql\" (MariaDB too) or \"sqlserver\"";
 
 #[derive(Clone, Copy)]
 enum Type {
     Csv,
+    Sql(Engine),
 }
 
 impl Type {
     fn parse(text: &str) -> Option<Type> {
         match text {
             "csv" => Some(Type::Csv),
+            "postgresql" => Some(Type::Sql(Engine::Postgres)),
+            "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
+            "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
             _ => None,
         }
     }
@@ -179,6 +190,7 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     let name = section.required("name", NAME, is_name);
     let from = match section.required("type", TYPES, Type::parse) {
         Some(Type::Csv) => files::csv(section),
+        Some(Type::Sql(engine)) => sql::sql(section, engine),
         None => {
             // Which keys are right is the type's to say.
             section.hush();
@@ -206,15 +218,19 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         mapping,
         join_to,
     } = columns?;
+    let records = RecordSettings {
+        name: name?,
+        kind,
+        mapping,
+        dialling,
+    };
+    if let Some(ReadFrom::Sql(config)) = &from {
+        config.check(section, &records);
+    }
     Some(SourceConfig {
         schedule: schedule?,
         join_to,
-        records: RecordSettings {
-            name: name?,
-            kind,
-            mapping,
-            dialling,
-        },
+        records,
         from: from?,
     })
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::sql::error::SqlError;
+
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -85,6 +87,12 @@ pub enum SourceError {
     NothingPicked,
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
+    #[error(
+        "the source does not know any more from when on changes are wanted: everything is read again"
+    )]
+    CursorExpired,
+    #[error(transparent)]
+    Sql(#[from] SqlError),
 }
 
 impl SourceError {
@@ -106,15 +114,25 @@ impl SourceError {
         }
     }
 
+    /// What to renew, in words, if the source refused who we are.
+    pub fn refused_credential(&self) -> Option<&str> {
+        match self {
+            SourceError::Sql(error) => error.refused_credential(),
+            _ => None,
+        }
+    }
+
     pub fn verdict(&self) -> Verdict {
         match self {
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::Halted => {
-                Verdict::TryLater
-            }
+            SourceError::Io { .. }
+            | SourceError::Changed { .. }
+            | SourceError::Halted
+            | SourceError::CursorExpired => Verdict::TryLater,
+            SourceError::Sql(error) => error.verdict(),
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }
