@@ -29,11 +29,13 @@ pub mod reject;
 mod row;
 pub mod rows;
 pub mod settings;
+pub mod sql;
 
 /// One configured source, ready to be read. Holds no open file or connection between loads.
 #[derive(Debug)]
 pub enum Source {
     Csv(csv::CsvSource),
+    Sql(sql::SqlSource),
 }
 
 impl Source {
@@ -41,6 +43,7 @@ impl Source {
     pub fn records(&self) -> &RecordSettings {
         match self {
             Source::Csv(source) => source.records(),
+            Source::Sql(source) => source.records(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Source {
     pub fn abilities(&self) -> Abilities {
         match self {
             Source::Csv(_) => Abilities::default(),
+            Source::Sql(source) => source.abilities(),
         }
     }
 
@@ -59,6 +63,7 @@ impl Source {
     pub fn is_folder(&self) -> bool {
         match self {
             Source::Csv(source) => source.is_folder(),
+            Source::Sql(_) => false,
         }
     }
 
@@ -66,6 +71,7 @@ impl Source {
     pub fn pick(&self, now: SystemTime) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::Csv(source) => source.pick(now).map(Some),
+            Source::Sql(_) => Ok(None),
         }
     }
 
@@ -73,6 +79,7 @@ impl Source {
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::Csv(source) => source.pick_archived().map(Some),
+            Source::Sql(_) => Ok(None),
         }
     }
 
@@ -80,6 +87,7 @@ impl Source {
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
             Source::Csv(source) => source.digest(picked),
+            Source::Sql(_) => Err(SourceError::NothingPicked),
         }
     }
 
@@ -93,6 +101,7 @@ impl Source {
         match (self, picked) {
             (Source::Csv(source), Some(picked)) => source.read(picked, job, taker),
             (Source::Csv(_), None) => Err(SourceError::NothingPicked.into()),
+            (Source::Sql(source), _) => source.read(job, taker),
         }
     }
 
@@ -100,7 +109,7 @@ impl Source {
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
             (Source::Csv(source), Some(picked)) => source.settle(picked),
-            (_, None) => Ok(()),
+            (Source::Sql(_), _) | (_, None) => Ok(()),
         }
     }
 }

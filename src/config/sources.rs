@@ -18,10 +18,15 @@ use crate::source::Source;
 use crate::source::csv::CsvSource;
 use crate::source::digest::Digest;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+use crate::source::sql::SqlSource;
+use crate::source::sql::settings::Engine;
+
+pub use self::sql::SqlConfig;
 
 mod files;
 mod guards;
 mod schedule;
+mod sql;
 
 pub use schedule::Timing;
 
@@ -47,6 +52,7 @@ pub struct SourceConfig {
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
     Csv { location: Location, format: Format },
+    Sql(Box<SqlConfig>),
 }
 
 impl SourceConfig {
@@ -60,6 +66,7 @@ impl SourceConfig {
                 location: location.clone(),
                 format: format.clone(),
             })),
+            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
         }
     }
 
@@ -73,7 +80,7 @@ impl SourceConfig {
     /// How long a secret of this kind lives, where that is known of whoever gives it out.
     pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
         match &self.from {
-            ReadFrom::Csv { .. } => BTreeMap::new(),
+            ReadFrom::Csv { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
         }
     }
 
@@ -91,17 +98,21 @@ impl SourceConfig {
 }
 
 /// What `type` can say.
-const TYPES: &str = "\"csv\"";
+const TYPES: &str = "\"csv\", \"postgresql\", \"mysql\" (MariaDB too) or \"sqlserver\"";
 
 #[derive(Clone, Copy)]
 enum Type {
     Csv,
+    Sql(Engine),
 }
 
 impl Type {
     fn parse(text: &str) -> Option<Type> {
         match text {
             "csv" => Some(Type::Csv),
+            "postgresql" => Some(Type::Sql(Engine::Postgres)),
+            "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
+            "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
             _ => None,
         }
     }
@@ -209,6 +220,7 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     let name = section.required("name", NAME, is_name);
     let from = match section.required("type", TYPES, Type::parse) {
         Some(Type::Csv) => files::csv(section),
+        Some(Type::Sql(engine)) => sql::sql(section, engine),
         None => {
             // Which keys are right is the type's to say.
             section.hush();
@@ -237,18 +249,22 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         mapping,
         join_to,
     } = columns?;
+    let records = RecordSettings {
+        name: name?,
+        kind,
+        mapping,
+        dialling,
+    };
+    if let Some(ReadFrom::Sql(config)) = &from {
+        config.check(section, &records);
+    }
     Some(SourceConfig {
         timing: timing?,
         guards,
         expires,
         secrets: section.secrets(),
         join_to,
-        records: RecordSettings {
-            name: name?,
-            kind,
-            mapping,
-            dialling,
-        },
+        records,
         from: from?,
     })
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::sql::error::SqlError;
+
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -83,12 +85,14 @@ pub enum SourceError {
     TooManyContacts { from: String, limit: u64 },
     #[error("there is no file to read")]
     NothingPicked,
-    #[error(
-        "the source no longer tells what has changed since the last sync: everything must be read"
-    )]
-    CursorExpired,
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
+    #[error(
+        "the source does not know any more from when on changes are wanted: everything is read again"
+    )]
+    CursorExpired,
+    #[error(transparent)]
+    Sql(#[from] SqlError),
 }
 
 impl SourceError {
@@ -110,9 +114,12 @@ impl SourceError {
         }
     }
 
-    /// What has to be renewed, in words, if the source refuses who asks.
+    /// What to renew, in words, if the source refused who we are.
     pub fn refused_credential(&self) -> Option<&str> {
-        None
+        match self {
+            SourceError::Sql(error) => error.refused_credential(),
+            _ => None,
+        }
     }
 
     pub fn verdict(&self) -> Verdict {
@@ -123,8 +130,9 @@ impl SourceError {
             // A share that hangs or a worn card may answer the next time.
             SourceError::Io { .. }
             | SourceError::Changed { .. }
-            | SourceError::CursorExpired
-            | SourceError::Halted => Verdict::TryLater,
+            | SourceError::Halted
+            | SourceError::CursorExpired => Verdict::TryLater,
+            SourceError::Sql(error) => error.verdict(),
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }
