@@ -12,8 +12,10 @@ use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
-use crate::source::csv::CsvSource;
+use crate::source::export::FileSource;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+
+use files::FileType;
 
 mod files;
 
@@ -35,20 +37,23 @@ pub struct SourceConfig {
 /// Where a source's records come from, by its `type`.
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
-    Csv { location: Location, format: Format },
+    File { location: Location, format: Format },
 }
 
 impl SourceConfig {
     /// The source, ready to be read. `state` is a directory of its own, for what it has to remember; it may
     /// not be there yet.
-    pub fn open(&self, _state: &Path) -> Source {
+    pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
-            ReadFrom::Csv { location, format } => Source::Csv(CsvSource::new(FileSettings {
-                records,
-                location: location.clone(),
-                format: format.clone(),
-            })),
+            ReadFrom::File { location, format } => {
+                let settings = FileSettings {
+                    records,
+                    location: location.clone(),
+                    format: format.clone(),
+                };
+                Source::File(FileSource::new(settings, state))
+            }
         }
     }
 
@@ -66,19 +71,16 @@ impl SourceConfig {
 }
 
 /// What `type` can say.
-const TYPES: &str = "\"csv\"";
+const TYPES: &str = "\"csv\", \"xlsx\", \"ndjson\", \"json\" or \"vcard\"";
 
 #[derive(Clone, Copy)]
 enum Type {
-    Csv,
+    File(FileType),
 }
 
 impl Type {
     fn parse(text: &str) -> Option<Type> {
-        match text {
-            "csv" => Some(Type::Csv),
-            _ => None,
-        }
+        FileType::parse(text).map(Type::File)
     }
 }
 
@@ -178,7 +180,7 @@ fn any_of(names: &[&str]) -> String {
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
     let from = match section.required("type", TYPES, Type::parse) {
-        Some(Type::Csv) => files::csv(section),
+        Some(Type::File(of)) => files::read(section, of),
         None => {
             // Which keys are right is the type's to say.
             section.hush();

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::xlsx::error::XlsxError;
+
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -81,6 +83,8 @@ pub enum SourceError {
     },
     #[error("{from} has more than {limit} contacts")]
     TooManyContacts { from: String, limit: u64 },
+    #[error(transparent)]
+    Xlsx(#[from] XlsxError),
     #[error("there is no file to read")]
     NothingPicked,
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
@@ -128,7 +132,8 @@ impl SourceError {
             | SourceError::DoubleColumns { .. }
             | SourceError::UnclosedQuote { .. }
             | SourceError::RecordTooLong { .. }
-            | SourceError::TooManyContacts { .. } => Verdict::NeedsPerson,
+            | SourceError::TooManyContacts { .. }
+            | SourceError::Xlsx(_) => Verdict::NeedsPerson,
         }
     }
 }
