@@ -24,6 +24,7 @@ pub mod error;
 pub mod file;
 mod guard;
 mod header;
+pub mod json;
 pub mod read;
 pub mod reject;
 mod row;
