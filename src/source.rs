@@ -18,21 +18,28 @@ use self::read::{Abilities, Job, ReadReport, Taker};
 use self::settings::RecordSettings;
 
 pub mod archive;
+mod array;
 mod cell;
 mod csv;
 mod decode;
 pub mod digest;
+pub mod download;
 pub mod error;
 pub mod export;
 pub mod file;
 mod guard;
 mod header;
+mod http;
+pub mod json;
+mod metered;
+mod ndjson;
 mod pass;
 pub mod read;
 pub mod reject;
 mod row;
 pub mod rows;
 pub mod settings;
+pub mod vcard;
 pub mod xlsx;
 
 /// One configured source, ready to be read. Holds no open file or connection between loads.

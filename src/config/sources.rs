@@ -1,6 +1,7 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
@@ -13,6 +14,7 @@ use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::export::FileSource;
+use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 
 use files::FileType;
@@ -37,7 +39,12 @@ pub struct SourceConfig {
 /// Where a source's records come from, by its `type`.
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
-    File { location: Location, format: Format },
+    File {
+        location: Location,
+        format: Format,
+        /// The mapping over JSON records, of formats that have these.
+        extractor: Option<Arc<Extractor>>,
+    },
 }
 
 impl SourceConfig {
@@ -46,13 +53,17 @@ impl SourceConfig {
     pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
-            ReadFrom::File { location, format } => {
+            ReadFrom::File {
+                location,
+                format,
+                extractor,
+            } => {
                 let settings = FileSettings {
                     records,
                     location: location.clone(),
                     format: format.clone(),
                 };
-                Source::File(FileSource::new(settings, state))
+                Source::File(FileSource::new(settings, state).over(extractor.clone()))
             }
         }
     }
@@ -179,7 +190,8 @@ fn any_of(names: &[&str]) -> String {
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let from = match section.required("type", TYPES, Type::parse) {
+    let kind_of_source = section.required("type", TYPES, Type::parse);
+    let mut from = match kind_of_source {
         Some(Type::File(of)) => files::read(section, of),
         None => {
             // Which keys are right is the type's to say.
@@ -195,13 +207,31 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     };
     let dialling = dialling::within(section, &outer);
     let kind = kind.or((!section.has("kind")).then(Records::default));
+    let is_cards = matches!(kind_of_source, Some(Type::File(FileType::VCard)));
+    if is_cards && !section.has("columns") && kind == Some(Records::Contacts) {
+        return Some(SourceConfig {
+            records: RecordSettings {
+                name: name?,
+                kind: Kind::Contacts,
+                mapping: files::of_cards(&dialling),
+                dialling,
+            },
+            from: from?,
+            schedule: schedule?,
+            join_to: Vec::new(),
+        });
+    }
     let columns = section.required_section("columns").and_then(|columns| {
         let Some(kind) = kind else {
             // Which keys are right is the kind's to say.
             columns.hush();
             return None;
         };
-        columns::read(&columns, kind, &dialling)
+        let read = columns::read(&columns, kind, &dialling)?;
+        if let Some(from) = &mut from {
+            files::over(&columns, from, &read.mapping);
+        }
+        Some(read)
     });
     let Columns {
         kind,

@@ -81,7 +81,8 @@ impl Summer {
             }
             Format::Xlsx { sheet } => self.optional(sheet.as_deref()),
             Format::Json { records } => self.texts(records),
-            Format::NdJson | Format::VCard => {}
+            Format::VCard { encoding } => self.text(encoding.as_str()),
+            Format::NdJson => {}
         }
     }
 
@@ -151,6 +152,10 @@ mod tests {
 
     type Change = fn(&mut FileSettings);
 
+    fn vcard(encoding: Encoding) -> Format {
+        Format::VCard { encoding }
+    }
+
     fn json(records: &[&str]) -> Format {
         let records = records.iter().map(|name| (*name).to_owned()).collect();
         Format::Json { records }
@@ -171,7 +176,8 @@ mod tests {
             |s| csv(s).quote = b'\'',
             |s| csv(s).encoding = Encoding::Utf8,
             |s| s.format = Format::NdJson,
-            |s| s.format = Format::VCard,
+            |s| s.format = vcard(Encoding::Auto),
+            |s| s.format = vcard(Encoding::Utf8),
             |s| s.format = json(&[]),
             |s| s.format = json(&["a", "b"]),
             |s| s.format = json(&["ab"]),

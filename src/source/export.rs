@@ -9,21 +9,26 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
 use super::archive;
+use super::array;
 use super::csv;
 use super::digest::{Digest, Summer};
+use super::download::Download;
 use super::error::{ReadError, SourceError};
 use super::file::{self, Picked, Watch};
 use super::header::{COLUMNS, Columns, HeaderError};
+use super::json::Extractor;
+use super::ndjson;
 use super::pass::Pass;
 use super::read::{Job, Progress, ReadReport, Taker, Wanted};
 use super::rows::{CONTACTS, Rows};
 use super::settings::{FileSettings, Format, Location, RecordSettings};
+use super::vcard;
 use super::xlsx;
 
 /// Read at once from the file; an SD card is slow with small pieces.
@@ -34,6 +39,10 @@ pub struct FileSource {
     settings: FileSettings,
     /// What earlier looks into the folder saw.
     watch: Mutex<Watch>,
+    /// A directory of the source's own; it may not be there yet.
+    state: PathBuf,
+    /// The mapping over JSON records.
+    extractor: Option<Arc<Extractor>>,
     pub(super) limit: u64,
 }
 
@@ -44,13 +53,19 @@ impl fmt::Debug for FileSource {
 }
 
 impl FileSource {
-    /// `state` is a directory of the source's own; it may not be there yet.
-    pub fn new(settings: FileSettings, _state: &Path) -> FileSource {
+    pub fn new(settings: FileSettings, state: &Path) -> FileSource {
         FileSource {
             settings,
             watch: Mutex::default(),
+            state: state.to_owned(),
+            extractor: None,
             limit: CONTACTS,
         }
+    }
+
+    /// With a mapping over JSON records, which the formats of JSON need.
+    pub fn over(self, extractor: Option<Arc<Extractor>>) -> FileSource {
+        FileSource { extractor, ..self }
     }
 
     pub fn is_folder(&self) -> bool {
@@ -66,8 +81,12 @@ impl FileSource {
         &self.settings.records
     }
 
-    /// The file a load would read now.
-    pub fn pick(&self, now: SystemTime, _halt: &CancellationToken) -> Result<Picked, SourceError> {
+    /// The file a load would read now. One that a server gives out is fetched first, which `halt` ends.
+    pub fn pick(&self, now: SystemTime, halt: &CancellationToken) -> Result<Picked, SourceError> {
+        if let Location::Url(web) = &self.settings.location {
+            let suffix = self.settings.format.suffix();
+            return Download::new(web, &self.state, suffix).pick(halt);
+        }
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         file::pick(&self.settings.location, &mut watch, now)
     }
@@ -139,10 +158,16 @@ impl FileSource {
         input: &Input<'s, '_>,
         pass: &mut Pass<'_, E>,
     ) -> Result<Rows<'s>, ReadError<E>> {
-        match &self.settings.format {
-            Format::Csv(format) => csv::read(format, input, pass),
-            Format::Xlsx { sheet } => xlsx::read(sheet.as_deref(), input, pass),
-            _ => Err(SourceError::NothingPicked.into()),
+        let extractor = self.extractor.as_deref();
+        match (&self.settings.format, extractor) {
+            (Format::Csv(format), _) => csv::read(format, input, pass),
+            (Format::Xlsx { sheet }, _) => xlsx::read(sheet.as_deref(), input, pass),
+            (Format::NdJson, Some(extractor)) => ndjson::read(extractor, input, pass),
+            (Format::Json { records }, Some(extractor)) => {
+                array::read(records, extractor, input, pass)
+            }
+            (Format::VCard { encoding }, _) => vcard::read(*encoding, input, pass),
+            (Format::NdJson | Format::Json { .. }, None) => Err(SourceError::NothingPicked.into()),
         }
     }
 
@@ -161,7 +186,7 @@ impl FileSource {
 /// One file while it is read.
 pub(super) struct Input<'s, 'a> {
     pub(super) settings: &'s RecordSettings,
-    limit: u64,
+    pub(super) limit: u64,
     pub(super) picked: &'a Picked,
     pub(super) file: &'a File,
     /// Of what has been read so far, as are the bytes.
@@ -202,10 +227,6 @@ impl<'s> Input<'s, '_> {
 
     pub(super) fn name(&self) -> String {
         self.picked.path().display().to_string()
-    }
-
-    pub(super) fn limit(&self) -> u64 {
-        self.limit
     }
 
     pub(super) fn header_error(&self, error: HeaderError) -> SourceError {
@@ -301,7 +322,11 @@ pub(super) mod tests {
             location: Location::File(path),
             format,
         };
-        let source = FileSource::new(settings, folder.path());
+        let extractor = match settings.format.is_json() {
+            true => Extractor::new(&settings.records.mapping).ok().map(Arc::new),
+            false => None,
+        };
+        let source = FileSource::new(settings, folder.path()).over(extractor);
         let halt = &CancellationToken::new();
         let picked = source.pick(SystemTime::now(), halt)?;
         let before = source.digest(&picked)?;

@@ -62,6 +62,18 @@ impl<'p, E> Pass<'p, E> {
         }
     }
 
+    /// The same of a record with members.
+    pub(super) fn show_members(&mut self, members: impl FnOnce() -> Vec<(String, String)>) {
+        if matches!(self.job.wanted, Wanted::Few(_)) {
+            let members = members();
+            let values: Vec<_> = members
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .collect();
+            self.taker.raw(Raw { values: &values });
+        }
+    }
+
     /// Belongs after each row, one that was rejected too.
     pub(super) fn go_on(&mut self, rows: &Rows<'_>) -> Result<(), SourceError> {
         if !rows.is_milestone() {

@@ -157,7 +157,9 @@ pub enum Format {
         /// The names of the members that lead to the array of records; empty if it is the file.
         records: Vec<String>,
     },
-    VCard,
+    VCard {
+        encoding: Encoding,
+    },
 }
 
 impl Format {
@@ -168,7 +170,7 @@ impl Format {
             Format::Xlsx { .. } => ".xlsx",
             Format::NdJson => ".ndjson",
             Format::Json { .. } => ".json",
-            Format::VCard => ".vcf",
+            Format::VCard { .. } => ".vcf",
         }
     }
 

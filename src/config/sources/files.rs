@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use super::super::columns::over_json;
 use super::super::reader::Section;
 use super::super::secret;
 use super::ReadFrom;
+use crate::domain::dialling::Dialling;
 use crate::source::settings::{
-    Address, AfterLoad, Credential, CsvFormat, Encoding, Format, Location, Web,
+    Address, AfterLoad, Credential, CsvFormat, Encoding, Format, Line, Location, Mapping,
+    NumbersColumn, UpdatedColumn, Web,
 };
+use crate::source::vcard::column::Column;
 
 /// How long a dropped file must not have changed before it is taken.
 const QUIET: Duration = Duration::from_secs(10);
@@ -43,13 +47,16 @@ pub(super) fn read(section: &Section<'_>, of: FileType) -> Option<ReadFrom> {
         }),
         FileType::NdJson => Some(Format::NdJson),
         FileType::Json => json(section),
-        FileType::VCard => Some(Format::VCard),
+        FileType::VCard => Some(Format::VCard {
+            encoding: encoding(section).unwrap_or_default(),
+        }),
     };
     let suffix = format.as_ref().map_or("", Format::suffix);
     let location = location(section, suffix);
     Some(ReadFrom::File {
         location: location?,
         format: format?,
+        extractor: None,
     })
 }
 
@@ -190,6 +197,46 @@ fn json(section: &Section<'_>) -> Option<Format> {
     })
 }
 
+fn encoding(section: &Section<'_>) -> Option<Encoding> {
+    section.parse("encoding", Encoding::ALLOWED, Encoding::parse)
+}
+
+/// What the columns mean in a file of this format, noted where they mean nothing.
+pub(super) fn over(columns: &Section<'_>, from: &mut ReadFrom, mapping: &Mapping) {
+    let ReadFrom::File {
+        format, extractor, ..
+    } = from;
+    if format.is_json() {
+        *extractor = over_json(columns, mapping);
+    }
+    if let Format::VCard { .. } = format {
+        for wrong in mapping.columns().filter_map(|c| Column::parse(c).err()) {
+            columns.complain(wrong.to_string());
+        }
+    }
+}
+
+/// What the properties of a card usually mean.
+pub(super) fn of_cards(dialling: &Dialling) -> Mapping {
+    let column = |name: &str| Some(name.to_owned());
+    Mapping {
+        key: column("UID"),
+        name: vec!["FN".to_owned()],
+        company: column("ORG"),
+        numbers: vec![NumbersColumn {
+            column: "TEL".to_owned(),
+            dialling: dialling.clone(),
+            line: Line::Own,
+        }],
+        email: column("EMAIL"),
+        updated: Some(UpdatedColumn {
+            column: "REV".to_owned(),
+            order: None,
+        }),
+        ..Mapping::default()
+    }
+}
+
 fn csv(section: &Section<'_>) -> Option<CsvFormat> {
     let default = CsvFormat::default();
     let one = |text: &str| match text.as_bytes() {
@@ -203,7 +250,7 @@ fn csv(section: &Section<'_>) -> Option<CsvFormat> {
     if quote.is_some() && quote == delimiter {
         section.wrong::<()>("quote", "must be another sign than the delimiter");
     }
-    let encoding = section.parse("encoding", Encoding::ALLOWED, Encoding::parse);
+    let encoding = encoding(section);
     Some(CsvFormat {
         delimiter,
         quote: quote.unwrap_or(default.quote),

@@ -4,13 +4,12 @@
 //! allowance that whoever reads the part grants anew for each piece it has done with. A small file that would
 //! unpack to a large one, or a value without an end, runs out of its allowance.
 
-use std::cell::Cell;
-use std::io::{self, BufReader, Read};
-use std::rc::Rc;
+use std::io::{BufReader, Read};
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+use super::super::metered::{Allowance, Metered};
 use super::error::Fault;
 
 /// Unpacked at once.
@@ -18,39 +17,19 @@ pub(super) const CHUNK_BYTES: usize = 16 * 1024;
 
 /// XML of one part, an event at a time.
 pub(super) struct Part<'z> {
-    reader: Reader<BufReader<Metered<'z>>>,
-    allowance: Rc<Cell<u64>>,
+    reader: Reader<BufReader<Metered<Box<dyn Read + 'z>>>>,
+    allowance: Allowance,
     buffer: Vec<u8>,
     what: &'static str,
     limit: u64,
 }
 
-struct Metered<'z> {
-    reader: Box<dyn Read + 'z>,
-    allowance: Rc<Cell<u64>>,
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.allowance.get()).unwrap_or(usize::MAX);
-        if most == 0 {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-        }
-        let length = out.len().min(most);
-        let read = self.reader.read(&mut out[..length])?;
-        self.allowance.set(self.allowance.get() - read as u64);
-        Ok(read)
-    }
-}
-
 impl<'z> Part<'z> {
     /// `what` is the piece that has at most `limit` bytes, in an error's words.
     pub(super) fn new(reader: impl Read + 'z, what: &'static str, limit: u64) -> Part<'z> {
-        let allowance = Rc::new(Cell::new(limit));
-        let metered = Metered {
-            reader: Box::new(reader),
-            allowance: allowance.clone(),
-        };
+        let allowance = Allowance::new(limit);
+        let reader: Box<dyn Read + 'z> = Box::new(reader);
+        let metered = Metered::new(reader, &allowance);
         let mut reader = Reader::from_reader(BufReader::with_capacity(CHUNK_BYTES, metered));
         let config = reader.config_mut();
         config.expand_empty_elements = true;
@@ -66,7 +45,7 @@ impl<'z> Part<'z> {
 
     /// A piece is done with, the next one may be as long.
     pub(super) fn grant(&self) {
-        self.allowance.set(self.limit);
+        self.allowance.grant(self.limit);
     }
 
     /// `None` at the end.
@@ -75,7 +54,7 @@ impl<'z> Part<'z> {
         match self.reader.read_event_into(&mut self.buffer) {
             Ok(Event::Eof) => Ok(None),
             Ok(event) => Ok(Some(event)),
-            Err(_) if self.allowance.get() == 0 => Err(Fault::TooMuch {
+            Err(_) if self.allowance.is_used_up() => Err(Fault::TooMuch {
                 what: self.what,
                 limit: self.limit,
             }),
