@@ -39,10 +39,11 @@ def company():
 
 
 def readers():
-    """Everybody may read parties; lines of the books need a group that may."""
+    """A group that may read what Ringcard reads, and write none of it."""
     group = create("res.group", name="Ringcard")
-    create("ir.model.access", model="account.move.line", group=group.id,
-           perm_read=True, perm_write=False, perm_create=False, perm_delete=False)
+    for model in ("party.party", "party.contact_mechanism", "party.identifier", "account.move.line"):
+        create("ir.model.access", model=model, group=group.id,
+               perm_read=True, perm_write=False, perm_create=False, perm_delete=False)
     return group.id
 
 
