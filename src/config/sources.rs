@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -15,13 +16,16 @@ use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::source::Source;
-use crate::source::csv::CsvSource;
 use crate::source::digest::Digest;
+use crate::source::export::FileSource;
+use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
 
 pub use self::sql::SqlConfig;
+
+use files::FileType;
 
 mod files;
 mod guards;
@@ -51,21 +55,33 @@ pub struct SourceConfig {
 /// Where a source's records come from, by its `type`.
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
-    Csv { location: Location, format: Format },
+    File {
+        location: Location,
+        format: Format,
+        /// The mapping over JSON records, of formats that have these.
+        extractor: Option<Arc<Extractor>>,
+    },
     Sql(Box<SqlConfig>),
 }
 
 impl SourceConfig {
     /// The source, ready to be read. `state` is a directory of its own, for what it has to remember; it may
     /// not be there yet.
-    pub fn open(&self, _state: &Path) -> Source {
+    pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
-            ReadFrom::Csv { location, format } => Source::Csv(CsvSource::new(FileSettings {
-                records,
-                location: location.clone(),
-                format: format.clone(),
-            })),
+            ReadFrom::File {
+                location,
+                format,
+                extractor,
+            } => {
+                let settings = FileSettings {
+                    records,
+                    location: location.clone(),
+                    format: format.clone(),
+                };
+                Source::File(FileSource::new(settings, state).over(extractor.clone()))
+            }
             ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
         }
     }
@@ -80,7 +96,7 @@ impl SourceConfig {
     /// How long a secret of this kind lives, where that is known of whoever gives it out.
     pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
         match &self.from {
-            ReadFrom::Csv { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
+            ReadFrom::File { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
         }
     }
 
@@ -98,22 +114,21 @@ impl SourceConfig {
 }
 
 /// What `type` can say.
-const TYPES: &str = "\"csv\", \"postgresql\", \"mysql\" (MariaDB too) or \"sqlserver\"";
+const TYPES: &str = "\"csv\", \"xlsx\", \"ndjson\", \"json\", \"vcard\", \"postgresql\", \"mysql\" (MariaDB too) or \"sqlserver\"";
 
 #[derive(Clone, Copy)]
 enum Type {
-    Csv,
+    File(FileType),
     Sql(Engine),
 }
 
 impl Type {
     fn parse(text: &str) -> Option<Type> {
         match text {
-            "csv" => Some(Type::Csv),
             "postgresql" => Some(Type::Sql(Engine::Postgres)),
             "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
             "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
-            _ => None,
+            _ => FileType::parse(text).map(Type::File),
         }
     }
 }
@@ -218,8 +233,9 @@ fn any_of(names: &[&str]) -> String {
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let from = match section.required("type", TYPES, Type::parse) {
-        Some(Type::Csv) => files::csv(section),
+    let kind_of_source = section.required("type", TYPES, Type::parse);
+    let mut from = match kind_of_source {
+        Some(Type::File(of)) => files::read(section, of),
         Some(Type::Sql(engine)) => sql::sql(section, engine),
         None => {
             // Which keys are right is the type's to say.
@@ -236,13 +252,34 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     };
     let dialling = dialling::within(section, &outer);
     let kind = kind.or((!section.has("kind")).then(Records::default));
+    let is_cards = matches!(kind_of_source, Some(Type::File(FileType::VCard)));
+    if is_cards && !section.has("columns") && kind == Some(Records::Contacts) {
+        return Some(SourceConfig {
+            records: RecordSettings {
+                name: name?,
+                kind: Kind::Contacts,
+                mapping: files::of_cards(&dialling),
+                dialling,
+            },
+            from: from?,
+            timing: timing?,
+            guards,
+            expires,
+            secrets: section.secrets(),
+            join_to: Vec::new(),
+        });
+    }
     let columns = section.required_section("columns").and_then(|columns| {
         let Some(kind) = kind else {
             // Which keys are right is the kind's to say.
             columns.hush();
             return None;
         };
-        columns::read(&columns, kind, &dialling)
+        let read = columns::read(&columns, kind, &dialling)?;
+        if let Some(from) = &mut from {
+            files::over(&columns, from, &read.mapping);
+        }
+        Some(read)
     });
     let Columns {
         kind,

@@ -60,7 +60,7 @@ pub fn sync(
         began: Timestamp::now(),
     };
     let _turn = feed.shelf.turn();
-    let picked = pick(feed)?;
+    let picked = pick(feed, halt)?;
     if order.dry_run {
         return rehearse::rehearse(&round, picked.as_ref(), progress);
     }
@@ -80,8 +80,8 @@ pub fn sync(
 }
 
 /// The newest file; or, when the copy was lost, the one it was made from.
-fn pick(feed: &Feed) -> Result<Option<Picked>, SourceError> {
-    match feed.source.pick(SystemTime::now()) {
+fn pick(feed: &Feed, halt: &CancellationToken) -> Result<Option<Picked>, SourceError> {
+    match feed.source.pick(SystemTime::now(), halt) {
         Err(e) if e.verdict() == Verdict::NothingNew && feed.shelf.current().is_none() => {
             feed.source.pick_archived().map_err(|_| e)
         }

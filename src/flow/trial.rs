@@ -34,7 +34,7 @@ pub struct Record {
 /// Reads the first records of a source.
 pub fn trial(source: &Source, halt: &CancellationToken) -> Result<Trial, SourceError> {
     let start = Instant::now();
-    let picked = source.pick(SystemTime::now())?;
+    let picked = source.pick(SystemTime::now(), halt)?;
     let wanted = Wanted::Few(RECORDS);
     let mut tasting = Tasting {
         records: Vec::new(),

@@ -29,6 +29,9 @@ pub enum RowReason {
     DuplicateKey,
     NoId,
     NoUsableId,
+    Structure,
+    BrokenRecord,
+    LongRecord,
 }
 
 impl RowReason {
@@ -46,6 +49,11 @@ impl RowReason {
             RowReason::DuplicateKey => "an earlier row has the same key",
             RowReason::NoId => "the join column is empty, so whose values these are is unknown",
             RowReason::NoUsableId => "the value of the join column can't be used",
+            RowReason::BrokenRecord => "the record is broken, or of another kind than the file's",
+            RowReason::LongRecord => "the record is longer than is read",
+            RowReason::Structure => {
+                "a mapped value is a structure, or its expression does not fit: name a member within it"
+            }
         }
     }
 }

@@ -107,6 +107,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Notes what is wrong with the table as a whole.
+    pub(in crate::config) fn complain(&self, what: impl Into<String>) {
+        self.notes.add(self.at, self.path.clone(), what);
+    }
+
     /// The names of the tables of `[[key]]`, also of those that can't be used.
     pub(in crate::config) fn names(&self, key: &'static str) -> Vec<String> {
         let tables = self.value(key).and_then(|v| v.get_ref().as_array());
