@@ -174,7 +174,10 @@ impl<'s> Download<'s> {
         let file = self.kept.begin().map_err(|e| self.state(e))?;
         let mut sink = match encoding.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Sink::Plain(Limited::new(&file, self.limit)),
-            "gzip" | "x-gzip" => Sink::Packed(GzDecoder::new(Limited::new(&file, self.limit))),
+            "gzip" | "x-gzip" => {
+                let unpacked = Limited::new(&file, self.limit);
+                Sink::Packed(Box::new(GzDecoder::new(unpacked)))
+            }
             _ => {
                 let (host, encoding) = (self.host(), encoding.chars().take(20).collect());
                 return Err(DownloadError::Encoding { host, encoding });
@@ -252,7 +255,7 @@ fn parse_date(text: &str) -> Option<SystemTime> {
 /// Where pieces go: as they are, or unpacked.
 enum Sink<'f> {
     Plain(Limited<'f>),
-    Packed(GzDecoder<Limited<'f>>),
+    Packed(Box<GzDecoder<Limited<'f>>>),
 }
 
 impl Sink<'_> {

@@ -1,3 +1,5 @@
+//! What is received of a file, and what is kept of it.
+
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 
@@ -12,13 +14,14 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn received(
-    sink: impl for<'f> FnOnce(Limited<'f>) -> Sink<'f>,
-    limit: u64,
-    bytes: &[u8],
-) -> io::Result<Vec<u8>> {
+/// Packed or plain.
+fn received(packed: bool, limit: u64, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let file = NamedTempFile::new().unwrap();
-    let mut sink = sink(Limited::new(&file, limit));
+    let limited = Limited::new(&file, limit);
+    let mut sink = match packed {
+        true => Sink::Packed(Box::new(GzDecoder::new(limited))),
+        false => Sink::Plain(limited),
+    };
     for piece in bytes.chunks(7) {
         sink.write(piece)?;
     }
@@ -34,8 +37,8 @@ fn a_file_is_as_large_as_the_bound_and_no_larger() {
     let packed = gzip(&content);
     assert!(packed.len() < 1_000);
     for (limit, fits) in [(100_000, true), (99_999, false)] {
-        let plain = received(Sink::Plain, limit, &content);
-        let unpacked = received(|file| Sink::Packed(GzDecoder::new(file)), limit, &packed);
+        let plain = received(false, limit, &content);
+        let unpacked = received(true, limit, &packed);
         for given in [plain, unpacked] {
             match given {
                 Ok(given) => assert!(fits && given == content),
