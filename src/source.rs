@@ -17,6 +17,7 @@ use self::file::Picked;
 use self::read::{Abilities, Job, ReadReport, Taker};
 use self::settings::RecordSettings;
 
+pub mod api;
 pub mod archive;
 mod array;
 mod cell;
@@ -46,6 +47,7 @@ pub mod xlsx;
 #[derive(Debug)]
 pub enum Source {
     File(export::FileSource),
+    Api(api::ApiSource),
 }
 
 impl Source {
@@ -53,6 +55,7 @@ impl Source {
     pub fn records(&self) -> &RecordSettings {
         match self {
             Source::File(source) => source.records(),
+            Source::Api(source) => source.records(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Source {
                 is_remote: source.is_remote(),
                 ..Abilities::default()
             },
+            Source::Api(source) => source.abilities(),
         }
     }
 
@@ -74,6 +78,7 @@ impl Source {
     pub fn is_folder(&self) -> bool {
         match self {
             Source::File(source) => source.is_folder(),
+            Source::Api(_) => false,
         }
     }
 
@@ -86,6 +91,7 @@ impl Source {
     ) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick(now, halt).map(Some),
+            Source::Api(_) => Ok(None),
         }
     }
 
@@ -93,6 +99,7 @@ impl Source {
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick_archived().map(Some),
+            Source::Api(_) => Ok(None),
         }
     }
 
@@ -100,6 +107,7 @@ impl Source {
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
             Source::File(source) => source.digest(picked),
+            Source::Api(_) => Err(SourceError::NothingPicked),
         }
     }
 
@@ -113,6 +121,7 @@ impl Source {
         match (self, picked) {
             (Source::File(source), Some(picked)) => source.read(picked, job, taker),
             (Source::File(_), None) => Err(SourceError::NothingPicked.into()),
+            (Source::Api(source), _) => source.read(job, taker),
         }
     }
 
@@ -120,7 +129,7 @@ impl Source {
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
             (Source::File(source), Some(picked)) => source.settle(picked),
-            (_, None) => Ok(()),
+            (Source::Api(_), _) | (_, None) => Ok(()),
         }
     }
 }

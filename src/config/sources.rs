@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
+use super::connectors::{self, Description};
 use super::dialling;
 use super::reader::Section;
 use crate::domain::dialling::Dialling;
@@ -13,13 +14,17 @@ use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
+use crate::source::api::ApiSource;
 use crate::source::export::FileSource;
 use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 
+mod api;
+mod files;
+
 use files::FileType;
 
-mod files;
+pub use api::ApiFrom;
 
 /// How often a source is read unless told otherwise.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -45,6 +50,8 @@ pub enum ReadFrom {
         /// The mapping over JSON records, of formats that have these.
         extractor: Option<Arc<Extractor>>,
     },
+    /// By a connector.
+    Api(Box<ApiFrom>),
 }
 
 impl SourceConfig {
@@ -65,6 +72,7 @@ impl SourceConfig {
                 };
                 Source::File(FileSource::new(settings, state).over(extractor.clone()))
             }
+            ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
         }
     }
 
@@ -81,17 +89,24 @@ impl SourceConfig {
     }
 }
 
-/// What `type` can say.
-const TYPES: &str = "\"csv\", \"xlsx\", \"ndjson\", \"json\" or \"vcard\"";
+/// What `type` can say beside the names of connectors.
+const TYPES: [&str; 5] = ["csv", "xlsx", "ndjson", "json", "vcard"];
 
-#[derive(Clone, Copy)]
 enum Type {
     File(FileType),
+    Connector(Result<Description, String>),
 }
 
 impl Type {
-    fn parse(text: &str) -> Option<Type> {
-        FileType::parse(text).map(Type::File)
+    fn of(section: &Section<'_>) -> Option<Type> {
+        let directory = section.directory();
+        let names = || connectors::names(directory);
+        let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
+        let allowed = any_of(&all.collect::<Vec<_>>());
+        section.required("type", &allowed, |text| {
+            let file = FileType::parse(text).map(Type::File);
+            file.or_else(|| connectors::find(directory, text).map(Type::Connector))
+        })
     }
 }
 
@@ -183,56 +198,31 @@ fn has(by: JoinBy, mapping: &Mapping) -> bool {
     }
 }
 
-fn any_of(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+fn any_of(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("\"{}\"", name.as_ref()))
+        .collect();
     quoted.join(" or ")
 }
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let kind_of_source = section.required("type", TYPES, Type::parse);
-    let mut from = match kind_of_source {
-        Some(Type::File(of)) => files::read(section, of),
-        None => {
-            // Which keys are right is the type's to say.
-            section.hush();
-            None
-        }
-    };
     let schedule = schedule(section);
-    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
     let outer = Dialling {
         region,
         ..Dialling::default()
     };
     let dialling = dialling::within(section, &outer);
-    let kind = kind.or((!section.has("kind")).then(Records::default));
-    let is_cards = matches!(kind_of_source, Some(Type::File(FileType::VCard)));
-    if is_cards && !section.has("columns") && kind == Some(Records::Contacts) {
-        return Some(SourceConfig {
-            records: RecordSettings {
-                name: name?,
-                kind: Kind::Contacts,
-                mapping: files::of_cards(&dialling),
-                dialling,
-            },
-            from: from?,
-            schedule: schedule?,
-            join_to: Vec::new(),
-        });
-    }
-    let columns = section.required_section("columns").and_then(|columns| {
-        let Some(kind) = kind else {
-            // Which keys are right is the kind's to say.
-            columns.hush();
-            return None;
-        };
-        let read = columns::read(&columns, kind, &dialling)?;
-        if let Some(from) = &mut from {
-            files::over(&columns, from, &read.mapping);
+    let (from, columns) = match Type::of(section) {
+        Some(Type::File(of)) => files::read(section, of, &dialling),
+        Some(Type::Connector(description)) => by_connector(section, description, &dialling),
+        None => {
+            // Which keys are right is the type's to say.
+            section.hush();
+            (None, None)
         }
-        Some(read)
-    });
+    };
     let Columns {
         kind,
         mapping,
@@ -249,6 +239,51 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         },
         from: from?,
     })
+}
+
+/// The operator's mapping; without one the usual one, if there is such. `over` says what it means to the source.
+fn own_columns(
+    section: &Section<'_>,
+    dialling: &Dialling,
+    usual: Option<Mapping>,
+    over: &mut dyn FnMut(&Section<'_>, &Mapping),
+) -> Option<Columns> {
+    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
+    let kind = kind.or((!section.has("kind")).then(Records::default));
+    if let (Some(mapping), Some(Records::Contacts), false) = (usual, kind, section.has("columns")) {
+        return Some(Columns {
+            kind: Kind::Contacts,
+            mapping,
+            join_to: Vec::new(),
+        });
+    }
+    section.required_section("columns").and_then(|columns| {
+        let Some(kind) = kind else {
+            // Which keys are right is the kind's to say.
+            columns.hush();
+            return None;
+        };
+        let read = columns::read(&columns, kind, dialling)?;
+        over(&columns, &read.mapping);
+        Some(read)
+    })
+}
+
+fn by_connector(
+    section: &Section<'_>,
+    description: Result<Description, String>,
+    dialling: &Dialling,
+) -> (Option<ReadFrom>, Option<Columns>) {
+    let read = match description {
+        Ok(description) => api::read(section, &description, dialling),
+        Err(what) => section.wrong("type", what),
+    };
+    if read.is_none() {
+        // What could not be read of the description decides which keys are right.
+        section.hush();
+    }
+    let (from, columns) = read.unzip();
+    (from.map(|from| ReadFrom::Api(Box::new(from))), columns)
 }
 
 fn schedule(section: &Section<'_>) -> Option<Schedule> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::api::error::ApiError;
 use super::download::error::DownloadError;
 use super::xlsx::error::XlsxError;
 
@@ -102,6 +103,12 @@ pub enum SourceError {
     Xlsx(#[from] XlsxError),
     #[error("there is no file to read")]
     NothingPicked,
+    #[error(
+        "the source no longer tells what has changed since the last sync: everything must be read"
+    )]
+    CursorExpired,
+    #[error(transparent)]
+    Api(Box<ApiError>),
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
 }
@@ -132,10 +139,11 @@ impl SourceError {
         }
     }
 
-    /// What to renew, in words, if the source has refused its credential.
+    /// What has to be renewed, in words, if the source refuses who asks.
     pub fn refused_credential(&self) -> Option<&str> {
         match self {
             SourceError::Download(error) => error.refused_credential(),
+            SourceError::Api(error) => error.refused_credential(),
             _ => None,
         }
     }
@@ -143,13 +151,15 @@ impl SourceError {
     pub fn verdict(&self) -> Verdict {
         match self {
             SourceError::Download(error) => error.verdict(),
+            SourceError::Api(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::Halted => {
-                Verdict::TryLater
-            }
+            SourceError::Io { .. }
+            | SourceError::Changed { .. }
+            | SourceError::CursorExpired
+            | SourceError::Halted => Verdict::TryLater,
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }
