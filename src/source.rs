@@ -17,6 +17,7 @@ use self::file::Picked;
 use self::read::{Abilities, Job, ReadReport, Taker};
 use self::settings::RecordSettings;
 
+pub mod api;
 pub mod archive;
 mod array;
 mod cell;
@@ -47,6 +48,7 @@ pub mod xlsx;
 #[derive(Debug)]
 pub enum Source {
     File(export::FileSource),
+    Api(api::ApiSource),
     Sql(sql::SqlSource),
 }
 
@@ -55,6 +57,7 @@ impl Source {
     pub fn records(&self) -> &RecordSettings {
         match self {
             Source::File(source) => source.records(),
+            Source::Api(source) => source.records(),
             Source::Sql(source) => source.records(),
         }
     }
@@ -70,6 +73,7 @@ impl Source {
                 is_remote: source.is_remote(),
                 ..Abilities::default()
             },
+            Source::Api(source) => source.abilities(),
             Source::Sql(source) => source.abilities(),
         }
     }
@@ -78,6 +82,7 @@ impl Source {
     pub fn is_folder(&self) -> bool {
         match self {
             Source::File(source) => source.is_folder(),
+            Source::Api(_) => false,
             Source::Sql(_) => false,
         }
     }
@@ -91,7 +96,7 @@ impl Source {
     ) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick(now, halt).map(Some),
-            Source::Sql(_) => Ok(None),
+            Source::Api(_) | Source::Sql(_) => Ok(None),
         }
     }
 
@@ -99,7 +104,7 @@ impl Source {
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick_archived().map(Some),
-            Source::Sql(_) => Ok(None),
+            Source::Api(_) | Source::Sql(_) => Ok(None),
         }
     }
 
@@ -107,7 +112,7 @@ impl Source {
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
             Source::File(source) => source.digest(picked),
-            Source::Sql(_) => Err(SourceError::NothingPicked),
+            Source::Api(_) | Source::Sql(_) => Err(SourceError::NothingPicked),
         }
     }
 
@@ -121,6 +126,7 @@ impl Source {
         match (self, picked) {
             (Source::File(source), Some(picked)) => source.read(picked, job, taker),
             (Source::File(_), None) => Err(SourceError::NothingPicked.into()),
+            (Source::Api(source), _) => source.read(job, taker),
             (Source::Sql(source), _) => source.read(job, taker),
         }
     }
@@ -129,7 +135,7 @@ impl Source {
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
             (Source::File(source), Some(picked)) => source.settle(picked),
-            (Source::Sql(_), _) | (_, None) => Ok(()),
+            (Source::Api(_) | Source::Sql(_), _) | (_, None) => Ok(()),
         }
     }
 }

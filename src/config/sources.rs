@@ -9,6 +9,7 @@ use jiff::civil::Date;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
+use super::connectors::{self, Description};
 use super::reader::Section;
 use super::{dialling, expiry};
 use crate::domain::dialling::Dialling;
@@ -16,6 +17,7 @@ use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::source::Source;
+use crate::source::api::ApiSource;
 use crate::source::digest::Digest;
 use crate::source::export::FileSource;
 use crate::source::json::Extractor;
@@ -23,16 +25,17 @@ use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, Rec
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
 
-pub use self::sql::SqlConfig;
-
-use files::FileType;
-
+mod api;
 mod files;
 mod guards;
 mod schedule;
 mod sql;
 
+use files::FileType;
+
+pub use api::ApiFrom;
 pub use schedule::Timing;
+pub use sql::SqlConfig;
 
 /// Most sources of one box.
 const SOURCES: usize = 16;
@@ -62,6 +65,8 @@ pub enum ReadFrom {
         extractor: Option<Arc<Extractor>>,
     },
     Sql(Box<SqlConfig>),
+    /// By a connector.
+    Api(Box<ApiFrom>),
 }
 
 impl SourceConfig {
@@ -83,6 +88,7 @@ impl SourceConfig {
                 Source::File(FileSource::new(settings, state).over(extractor.clone()))
             }
             ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
+            ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
         }
     }
 
@@ -97,6 +103,7 @@ impl SourceConfig {
     pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
         match &self.from {
             ReadFrom::File { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
+            ReadFrom::Api(from) => from.lifetimes(),
         }
     }
 
@@ -113,29 +120,50 @@ impl SourceConfig {
     }
 }
 
-/// What `type` can say.
-const TYPES: &str = "\"csv\", \"xlsx\", \"ndjson\", \"json\", \"vcard\", \"postgresql\", \"mysql\" (MariaDB too) or \"sqlserver\"";
+/// What `type` can say beside the names of connectors.
+const TYPES: [&str; 8] = [
+    "csv",
+    "xlsx",
+    "ndjson",
+    "json",
+    "vcard",
+    "postgresql",
+    "mysql",
+    "sqlserver",
+];
 
-#[derive(Clone, Copy)]
 enum Type {
     File(FileType),
     Sql(Engine),
+    Connector(Result<Description, String>),
 }
 
 impl Type {
-    fn parse(text: &str) -> Option<Type> {
-        match text {
-            "postgresql" => Some(Type::Sql(Engine::Postgres)),
-            "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
-            "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
-            _ => FileType::parse(text).map(Type::File),
-        }
+    fn of(section: &Section<'_>) -> Option<Type> {
+        let directory = section.directory();
+        let names = || connectors::names(directory);
+        let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
+        let allowed = any_of(&all.collect::<Vec<_>>());
+        section.required("type", &allowed, |text| {
+            let own = FileType::parse(text).map(Type::File);
+            let own = own.or_else(|| engine(text).map(Type::Sql));
+            own.or_else(|| connectors::find(directory, text).map(Type::Connector))
+        })
     }
 }
 
-/// Whether a source can be of this type.
+/// Whether a source can be of this type, beside those of connectors.
 pub fn is_source_type(text: &str) -> bool {
-    Type::parse(text).is_some()
+    TYPES.contains(&text)
+}
+
+fn engine(text: &str) -> Option<Engine> {
+    match text {
+        "postgresql" => Some(Engine::Postgres),
+        "mysql" | "mariadb" => Some(Engine::MySql),
+        "sqlserver" => Some(Engine::SqlServer),
+        _ => None,
+    }
 }
 
 pub(super) fn read(root: &Section<'_>, region: Option<Region>) -> Vec<SourceConfig> {
@@ -226,61 +254,36 @@ fn has(by: JoinBy, mapping: &Mapping) -> bool {
     }
 }
 
-fn any_of(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+fn any_of(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("\"{}\"", name.as_ref()))
+        .collect();
     quoted.join(" or ")
 }
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let kind_of_source = section.required("type", TYPES, Type::parse);
-    let mut from = match kind_of_source {
-        Some(Type::File(of)) => files::read(section, of),
-        Some(Type::Sql(engine)) => sql::sql(section, engine),
-        None => {
-            // Which keys are right is the type's to say.
-            section.hush();
-            None
-        }
-    };
     let timing = schedule::read(section);
     let (guards, expires) = (guards::read(section), expiry::dates(section));
-    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
     let outer = Dialling {
         region,
         ..Dialling::default()
     };
     let dialling = dialling::within(section, &outer);
-    let kind = kind.or((!section.has("kind")).then(Records::default));
-    let is_cards = matches!(kind_of_source, Some(Type::File(FileType::VCard)));
-    if is_cards && !section.has("columns") && kind == Some(Records::Contacts) {
-        return Some(SourceConfig {
-            records: RecordSettings {
-                name: name?,
-                kind: Kind::Contacts,
-                mapping: files::of_cards(&dialling),
-                dialling,
-            },
-            from: from?,
-            timing: timing?,
-            guards,
-            expires,
-            secrets: section.secrets(),
-            join_to: Vec::new(),
-        });
-    }
-    let columns = section.required_section("columns").and_then(|columns| {
-        let Some(kind) = kind else {
-            // Which keys are right is the kind's to say.
-            columns.hush();
-            return None;
-        };
-        let read = columns::read(&columns, kind, &dialling)?;
-        if let Some(from) = &mut from {
-            files::over(&columns, from, &read.mapping);
+    let (from, columns) = match Type::of(section) {
+        Some(Type::File(of)) => files::read(section, of, &dialling),
+        Some(Type::Sql(engine)) => (
+            sql::sql(section, engine),
+            own_columns(section, &dialling, None, &mut |_, _| {}),
+        ),
+        Some(Type::Connector(description)) => by_connector(section, description, &dialling),
+        None => {
+            // Which keys are right is the type's to say.
+            section.hush();
+            (None, None)
         }
-        Some(read)
-    });
+    };
     let Columns {
         kind,
         mapping,
@@ -304,6 +307,51 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         records,
         from: from?,
     })
+}
+
+/// The operator's mapping; without one the usual one, if there is such. `over` says what it means to the source.
+fn own_columns(
+    section: &Section<'_>,
+    dialling: &Dialling,
+    usual: Option<Mapping>,
+    over: &mut dyn FnMut(&Section<'_>, &Mapping),
+) -> Option<Columns> {
+    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
+    let kind = kind.or((!section.has("kind")).then(Records::default));
+    if let (Some(mapping), Some(Records::Contacts), false) = (usual, kind, section.has("columns")) {
+        return Some(Columns {
+            kind: Kind::Contacts,
+            mapping,
+            join_to: Vec::new(),
+        });
+    }
+    section.required_section("columns").and_then(|columns| {
+        let Some(kind) = kind else {
+            // Which keys are right is the kind's to say.
+            columns.hush();
+            return None;
+        };
+        let read = columns::read(&columns, kind, dialling)?;
+        over(&columns, &read.mapping);
+        Some(read)
+    })
+}
+
+fn by_connector(
+    section: &Section<'_>,
+    description: Result<Description, String>,
+    dialling: &Dialling,
+) -> (Option<ReadFrom>, Option<Columns>) {
+    let read = match description {
+        Ok(description) => api::read(section, &description, dialling),
+        Err(what) => section.wrong("type", what),
+    };
+    if read.is_none() {
+        // What could not be read of the description decides which keys are right.
+        section.hush();
+    }
+    let (from, columns) = read.unzip();
+    (from.map(|from| ReadFrom::Api(Box::new(from))), columns)
 }
 
 #[cfg(test)]

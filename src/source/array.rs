@@ -201,7 +201,7 @@ mod tests {
         let within = format!(
             "{MARK}{{\"meta\": {{\"items\": [1]}}, \"data\": {{\"n\": 2, \"items\": {array}, \"x\": [{{}}]}}, \"y\": 1}}"
         );
-        for (names, content) in [("", array.clone()), ("data.items", within)] {
+        for (names, content) in [("", array), ("data.items", within)] {
             let (taken, report) =
                 read_at(names, &content).unwrap_or_else(|e| panic!("{content}: {e}"));
             assert_eq!(

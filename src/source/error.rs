@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::sql::error::SqlError;
+use super::api::error::ApiError;
 use super::download::error::DownloadError;
+use super::sql::error::SqlError;
 use super::xlsx::error::XlsxError;
 
 /// What a sync should make of an error.
@@ -103,14 +104,16 @@ pub enum SourceError {
     Xlsx(#[from] XlsxError),
     #[error("there is no file to read")]
     NothingPicked,
-    #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
-    Halted,
     #[error(
-        "the source does not know any more from when on changes are wanted: everything is read again"
+        "the source no longer tells what has changed since the last sync: everything must be read"
     )]
     CursorExpired,
     #[error(transparent)]
     Sql(#[from] SqlError),
+    #[error(transparent)]
+    Api(Box<ApiError>),
+    #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
+    Halted,
 }
 
 fn at(records: &str) -> String {
@@ -139,10 +142,11 @@ impl SourceError {
         }
     }
 
-    /// What to renew, in words, if the source refused who we are.
+    /// What has to be renewed, in words, if the source refuses who asks.
     pub fn refused_credential(&self) -> Option<&str> {
         match self {
             SourceError::Download(error) => error.refused_credential(),
+            SourceError::Api(error) => error.refused_credential(),
             SourceError::Sql(error) => error.refused_credential(),
             _ => None,
         }
@@ -151,15 +155,16 @@ impl SourceError {
     pub fn verdict(&self) -> Verdict {
         match self {
             SourceError::Download(error) => error.verdict(),
+            SourceError::Api(error) => error.verdict(),
+            SourceError::Sql(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
             SourceError::Io { .. }
             | SourceError::Changed { .. }
-            | SourceError::Halted
-            | SourceError::CursorExpired => Verdict::TryLater,
-            SourceError::Sql(error) => error.verdict(),
+            | SourceError::CursorExpired
+            | SourceError::Halted => Verdict::TryLater,
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

@@ -10,7 +10,8 @@
 //! Exactness: whole numbers up to 20 digits, and fractions up to 15 significant digits, are as written, but
 //! for zeros at a fraction's end. Longer ones are doubtful, and told as a number that was rounded.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use ::csv::StringRecord;
 use serde_json::{Number, Value};
@@ -50,6 +51,51 @@ enum By {
     Expression(Expression),
 }
 
+/// A value of a record by a path or an expression, outside of a mapping.
+#[derive(Clone)]
+pub struct RecordValue(Arc<Column>);
+
+impl RecordValue {
+    pub fn new(text: &str) -> Result<RecordValue, String> {
+        let by = By::compile(text)?;
+        let text = text.to_owned();
+        Ok(RecordValue(Arc::new(Column { text, by })))
+    }
+
+    /// Empty if the record has none, or none that is a text.
+    pub(super) fn of(&self, record: &Value) -> String {
+        self.0.alone(record)
+    }
+}
+
+impl fmt::Debug for RecordValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.text.fmt(f)
+    }
+}
+
+/// A condition on a record.
+#[derive(Clone)]
+pub struct RecordExpression(Arc<(String, Expression)>);
+
+impl RecordExpression {
+    pub fn new(text: &str) -> Result<RecordExpression, String> {
+        let expression = Expression::compile(text)?;
+        Ok(RecordExpression(Arc::new((text.to_owned(), expression))))
+    }
+
+    /// One that can't be told does not hold.
+    pub(super) fn holds(&self, record: &Value) -> bool {
+        self.0.1.holds(&Subject::of(record)) == Some(true)
+    }
+}
+
+impl fmt::Debug for RecordExpression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0.fmt(f)
+    }
+}
+
 /// A column that can't be read: the column as it is written, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column {column:?} is no member's name, no path and no expression: {what}")]
@@ -58,8 +104,8 @@ pub struct ColumnError {
     pub what: String,
 }
 
-impl std::fmt::Debug for Extractor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Extractor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
             .entries(self.columns.iter().map(|c| &c.text))
             .finish()
@@ -94,11 +140,10 @@ impl Extractor {
 
     /// The value of one column alone, such as an id: empty if the record has none, or none that is a text.
     pub(super) fn text_of(&self, column: &str, record: &Value) -> String {
-        let mut cell = Cell::default();
         let column = self.columns.iter().find(|c| c.text == column);
-        let subject = self.subject(record);
-        let fits = column.is_some_and(|c| c.read(record, subject.as_ref(), &mut cell));
-        if fits { cell.text } else { String::new() }
+        column
+            .map(|column| column.alone(record))
+            .unwrap_or_default()
     }
 
     fn subject(&self, record: &Value) -> Option<Subject> {
@@ -146,6 +191,15 @@ fn is_words(text: &str) -> bool {
 }
 
 impl Column {
+    fn alone(&self, record: &Value) -> String {
+        let subject = matches!(self.by, By::Expression(_)).then(|| Subject::of(record));
+        let mut cell = Cell::default();
+        match self.read(record, subject.as_ref(), &mut cell) {
+            true => cell.text,
+            false => String::new(),
+        }
+    }
+
     /// False if the value is none.
     fn read(&self, record: &Value, subject: Option<&Subject>, cell: &mut Cell) -> bool {
         if let Some(exact) = record
@@ -211,12 +265,6 @@ fn write_number(number: &Number, text: &mut String) {
         Some(float) if number.is_f64() => write!(text, "{float}"),
         _ => write!(text, "{number}"),
     };
-}
-
-/// Of a value that stands alone, as a cell would have it; `None` of a structure.
-pub(super) fn text_of(value: &Value) -> Option<String> {
-    let mut cell = Cell::default();
-    cell.take(value).then_some(cell.text)
 }
 
 /// The row that is filled anew for each record.

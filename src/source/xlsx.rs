@@ -28,7 +28,7 @@ pub mod error;
 mod part;
 mod strings;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 mod value;
 
 /// Largest workbook: a million rows of ten columns take some 60 MB.

@@ -80,6 +80,24 @@ impl Path {
         first
     }
 
+    /// The same to be changed or taken; a path with `[*]` leads nowhere.
+    pub(in crate::source) fn find_mut<'v>(&self, value: &'v mut Value) -> Option<&'v mut Value> {
+        let is_exact = |members: &serde_json::Map<_, _>| members.contains_key(&self.text);
+        if value.as_object().is_some_and(is_exact) {
+            return value.get_mut(&self.text);
+        }
+        self.steps.iter().try_fold(value, |value, step| match step {
+            Step::Member(name) => value.get_mut(name),
+            Step::At(place) => value.get_mut(place),
+            Step::FromEnd(place) => {
+                let list = value.as_array_mut()?;
+                let place = list.len().checked_sub(*place)?;
+                list.get_mut(place)
+            }
+            Step::Each => None,
+        })
+    }
+
     /// Hands every value that it leads to on, in their order.
     pub(super) fn each<'v>(&self, value: &'v Value, found: &mut dyn FnMut(&'v Value)) {
         let exact = value
@@ -175,6 +193,14 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(found(path, &value), expected, "{path}");
+        }
+        for (path, expected) in cases.iter().filter(|(path, _)| !path.contains('*')) {
+            let mut value = value.clone();
+            let found = Path::parse(path)
+                .unwrap()
+                .find_mut(&mut value)
+                .map(|v| v.to_string());
+            assert_eq!(found.unwrap_or_default(), *expected, "{path}");
         }
         assert_eq!(found("", &json!([1])), "[1]");
         assert_eq!(found("[1]", &json!(["a", "b"])), "\"b\"");

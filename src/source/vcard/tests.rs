@@ -1,3 +1,5 @@
+//! Cards of each version, as programs write them and as they should not.
+
 use super::*;
 use crate::domain::contact::Contact;
 use crate::source::csv::tests::{numbers, records};

@@ -124,8 +124,10 @@ mod tests {
 
     #[test]
     fn as_many_texts_as_the_bound_are_kept_and_no_more() {
-        let mut strings = Strings::default();
-        strings.ends = vec![0; STRINGS - 1];
+        let mut strings = Strings {
+            ends: vec![0; STRINGS - 1],
+            ..Strings::default()
+        };
         assert!(strings.add("").is_ok());
         assert!(
             matches!(strings.add(""), Err(Fault::TooMuch { limit, .. }) if limit == STRINGS as u64)
@@ -134,8 +136,10 @@ mod tests {
 
     #[test]
     fn texts_have_as_many_bytes_as_the_bound_and_no_more() {
-        let mut strings = Strings::default();
-        strings.texts = "x".repeat(STRINGS_BYTES - 1);
+        let mut strings = Strings {
+            texts: "x".repeat(STRINGS_BYTES - 1),
+            ..Strings::default()
+        };
         assert!(strings.add("x").is_ok());
         let limit = STRINGS_BYTES as u64;
         assert!(matches!(strings.add("x"), Err(Fault::TooMuch { limit: l, .. }) if l == limit));

@@ -1,3 +1,5 @@
+//! Workbooks of real programs, made-up ones with every oddity, and damaged ones.
+
 use std::io::{Cursor, Write};
 
 use zip::ZipWriter;
@@ -274,7 +276,7 @@ fn a_workbook_has_as_many_parts_as_the_bound_and_no_more() {
 #[test]
 fn a_workbook_has_as_many_bytes_as_the_bound_and_no_more() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    (&*file.as_file()).write_all(b"PK").unwrap();
+    file.as_file().write_all(b"PK").unwrap();
     for (size, words) in [
         (XLSX_BYTES, "is damaged"),
         (XLSX_BYTES + 1, "more than the 134217728"),
