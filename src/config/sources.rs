@@ -35,7 +35,7 @@ use files::FileType;
 
 pub use api::ApiFrom;
 pub use schedule::Timing;
-pub use sql::SqlConfig;
+pub(super) use sql::SqlConfig;
 
 /// Most sources of one box.
 const SOURCES: usize = 16;
