@@ -17,7 +17,7 @@ use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, Rec
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
 
-pub use self::sql::SqlConfig;
+use self::sql::SqlConfig;
 
 mod files;
 mod sql;
