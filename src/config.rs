@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
+pub use connectors::described as described_connectors;
 pub use cards::{AfterCall, CardConfig};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};

@@ -19,15 +19,17 @@ use crate::system::chain;
 use crate::tasks::Tasks;
 
 mod blocks;
+mod connector;
 mod shown;
 
 /// Longest value shown; a note in a CRM may be a letter.
 const SHOWN_CHARS: usize = 80;
 
 pub(super) fn source(path: &Path, what: Source) -> Result<ExitCode, Failure> {
+    let directory = path.parent().unwrap_or(Path::new("."));
     match what {
-        Source::List => say(&blocks::list()),
-        Source::New { kind } => say(&blocks::block(&kind).map_err(Failure::Other)?),
+        Source::List => say(&blocks::list(directory)),
+        Source::New { kind } => say(&blocks::block(directory, &kind).map_err(Failure::Other)?),
         Source::Test { name, json } => return test(path, &name, json),
     }
     Ok(ExitCode::SUCCESS)

@@ -25,6 +25,8 @@ use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, Rec
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
 
+use self::sql::SqlConfig;
+
 mod api;
 mod files;
 mod guards;
@@ -35,7 +37,6 @@ use files::FileType;
 
 pub use api::ApiFrom;
 pub use schedule::Timing;
-pub(super) use sql::SqlConfig;
 
 /// Most sources of one box.
 const SOURCES: usize = 16;

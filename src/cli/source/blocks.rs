@@ -3,7 +3,10 @@
 //! Each is right as it stands, but for the secrets' files, which have to be there: the examples are values that
 //! the configuration takes.
 
-use crate::config::is_source_type;
+use std::path::Path;
+
+use super::connector;
+use crate::config::{described_connectors, is_source_type};
 
 /// A kind of source, what it is, and its block.
 struct Kind {
@@ -62,22 +65,21 @@ fn known() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().filter(|kind| is_source_type(kind.name))
 }
 
-/// The kinds, a line for each.
-pub(super) fn list() -> String {
-    let width = known().map(|kind| kind.name.len()).max().unwrap_or(0);
-    let lines = known().map(|kind| format!("{:width$}  {}", kind.name, kind.about));
+/// The kinds, a line for each; connectors are those shipped, and the operator's own beside the configuration.
+pub(super) fn list(directory: &Path) -> String {
+    let own = known().map(|kind| (kind.name.to_owned(), kind.about.to_owned()));
+    let connectors = described_connectors(directory).into_iter();
+    let connectors = connectors.map(|(name, text)| (name, connector::title(&text)));
+    let kinds: Vec<(String, String)> = own.chain(connectors).collect();
+    let width = kinds.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = kinds.iter().map(|(name, about)| format!("{name:width$}  {about}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The block of a kind; or which kinds there are.
 pub(super) fn block(name: &str) -> Result<String, String> {
     match known().find(|kind| kind.name == name) {
-        Some(kind) => Ok(kind
-            .block
-            .replace("# (shared)\n", SHARED)
-            .trim_end()
-            .to_owned()),
-        None => Err(format!("there is no kind {name}; there are:\n{}", list())),
+                None => Err(format!("there is no kind {name}; there are:\n{}", list())),
     }
 }
 
@@ -86,7 +88,6 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     const SECRETS: &str = "/etc/ringcard/secrets";
 
@@ -99,7 +100,12 @@ mod tests {
     /// A configuration with nothing but this source.
     fn parse(block: &str) -> Config {
         let directory = tempfile::tempdir().unwrap();
-        for name in ["token", "hooks", "erp"] {
+        for name in ["token", "hooks"] {
+            secret(directory.path(), name, "0123456789abcdef\n");
+        }
+        // Whatever name the block gives a secret's file.
+        let named = block.match_indices(SECRETS).map(|(at, _)| &block[at + SECRETS.len() + 1..]);
+        for name in named.filter_map(|rest| rest.split('"').next()) {
             secret(directory.path(), name, "0123456789abcdef\n");
         }
         let block = block.replace(SECRETS, &directory.path().display().to_string());
@@ -115,7 +121,7 @@ mod tests {
     fn each_block_is_right_as_it_is_written() {
         assert!(known().count() > 0);
         for kind in known() {
-            let block = block(kind.name).unwrap();
+            let block = block(Path::new("/"), kind.name).unwrap();
             assert!(!block.contains("(shared)"), "{block}");
             let config = parse(&block);
             assert_eq!(config.sources.len(), 1, "{}", kind.name);
@@ -124,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_guards_that_a_block_shows_are_those_that_hold_without_them() {
-        let block = block("csv").unwrap();
+        let block = block(Path::new("/"), "csv").unwrap();
         let (rest, columns) = block.split_once("[source.columns]").unwrap();
         let (rest, guards) = rest.split_once("# [source.guards]").unwrap();
         let guards = guards.replace("\n# ", "\n");
@@ -135,8 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn the_block_of_each_shipped_connector_is_right_with_its_examples() {
+        for (name, text) in described_connectors(Path::new("/")) {
+            assert!(!connector::title(&text).is_empty(), "{name}");
+            let config = parse(&block(Path::new("/"), &name).unwrap());
+            assert_eq!(config.sources.len(), 1, "{name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_kind_tells_which_there_are() {
-        let told = block("gopher").unwrap_err();
+        let told = block(Path::new("/"), "gopher").unwrap_err();
         assert!(
             told.starts_with("there is no kind gopher; there are:\n"),
             "{told}"
