@@ -23,8 +23,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
-pub use connectors::described as described_connectors;
 pub use cards::{AfterCall, CardConfig};
+pub use connectors::described as described_connectors;
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;

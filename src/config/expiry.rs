@@ -40,9 +40,9 @@ mod tests {
 
     #[test]
     fn each_secret_has_its_date() {
-        let read = tests::read("[expires]\ntoken = \"2026-12-31\"", |root| dates(root));
+        let read = tests::read("[expires]\ntoken = \"2026-12-31\"", dates);
         assert_eq!(read["token"], jiff::civil::date(2026, 12, 31));
-        assert!(tests::read("", |root| dates(root)).is_empty());
+        assert!(tests::read("", dates).is_empty());
     }
 
     #[test]

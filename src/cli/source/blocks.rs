@@ -72,15 +72,24 @@ pub(super) fn list(directory: &Path) -> String {
     let connectors = connectors.map(|(name, text)| (name, connector::title(&text)));
     let kinds: Vec<(String, String)> = own.chain(connectors).collect();
     let width = kinds.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines = kinds.iter().map(|(name, about)| format!("{name:width$}  {about}"));
+    let lines = kinds
+        .iter()
+        .map(|(name, about)| format!("{name:width$}  {about}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The block of a kind; or which kinds there are.
-pub(super) fn block(name: &str) -> Result<String, String> {
-    match known().find(|kind| kind.name == name) {
-                None => Err(format!("there is no kind {name}; there are:\n{}", list())),
-    }
+pub(super) fn block(directory: &Path, name: &str) -> Result<String, String> {
+    let own = known().find(|kind| kind.name == name);
+    let own = own.map(|kind| kind.block.to_owned());
+    let block = own.or_else(|| {
+        let mut connectors = described_connectors(directory).into_iter();
+        let (_, text) = connectors.find(|(connector, _)| connector == name)?;
+        connector::block(name, &text)
+    });
+    let list = || format!("there is no kind {name}; there are:\n{}", list(directory));
+    let block = block.ok_or_else(list)?;
+    Ok(block.replace("# (shared)\n", SHARED).trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -104,7 +113,9 @@ mod tests {
             secret(directory.path(), name, "0123456789abcdef\n");
         }
         // Whatever name the block gives a secret's file.
-        let named = block.match_indices(SECRETS).map(|(at, _)| &block[at + SECRETS.len() + 1..]);
+        let named = block
+            .match_indices(SECRETS)
+            .map(|(at, _)| &block[at + SECRETS.len() + 1..]);
         for name in named.filter_map(|rest| rest.split('"').next()) {
             secret(directory.path(), name, "0123456789abcdef\n");
         }

@@ -27,11 +27,16 @@ pub(super) fn block(name: &str, text: &str) -> Option<String> {
         let or = format!("or {}", others.join(", "));
         commented(&format!("object = \"{first}\""), &or)
     }));
-    lines.push("# full = \"24h\"                              # how often deleted records are looked for".into());
+    lines.push(
+        "# full = \"24h\"                              # how often deleted records are looked for"
+            .into(),
+    );
     lines.push("# (shared)".into());
     lines.extend(with(root));
     lines.extend(secrets(name, root));
-    let brings_columns = objects.first().is_some_and(|(_, o)| o.contains_key("columns"));
+    let brings_columns = objects
+        .first()
+        .is_some_and(|(_, o)| o.contains_key("columns"));
     lines.push(String::new());
     lines.extend(columns(brings_columns));
     Some(lines.join("\n") + "\n")
@@ -100,10 +105,7 @@ fn said(table: &DeTable<'_>, key: &str) -> Option<String> {
 }
 
 /// The tables within the table of that name, in the order of their names.
-fn tables<'t>(
-    root: &'t DeTable<'t>,
-    key: &str,
-) -> impl Iterator<Item = (String, &'t DeTable<'t>)> {
+fn tables<'t>(root: &'t DeTable<'t>, key: &str) -> impl Iterator<Item = (String, &'t DeTable<'t>)> {
     let outer = root.get(key).map(|value| value.get_ref());
     let outer = outer.and_then(DeValue::as_table);
     outer.into_iter().flat_map(|table| {

@@ -199,7 +199,8 @@ impl Given {
     }
 
     fn note_end(&mut self, rule: &SecretRule, path: &std::path::Path) {
-        self.lifetimes.extend(rule.lifetime.map(|life| (rule.name.clone(), life)));
+        self.lifetimes
+            .extend(rule.lifetime.map(|life| (rule.name.clone(), life)));
         let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
         let end = written
             .ok()

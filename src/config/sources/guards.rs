@@ -59,7 +59,7 @@ mod tests {
     use crate::config::reader::tests::{self, problems};
 
     fn limits(text: &str) -> Limits {
-        tests::read(text, |root| read(root))
+        tests::read(text, read)
     }
 
     #[test]

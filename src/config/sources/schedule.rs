@@ -161,7 +161,7 @@ mod tests {
             2
         );
         assert_eq!(told("full = \"1h\"\nfull-cron = \"0 3 * * *\"").len(), 1);
-        let many = vec!["\"01:00-01:01\""; SPANS + 1].join(", ");
+        let many = ["\"01:00-01:01\""; SPANS + 1].join(", ");
         assert_eq!(
             told(&format!("quiet-hours = [{many}]"))[0]
                 .rsplit(": ")
