@@ -194,7 +194,8 @@ impl Increment {
 
     /// Makes it all safe. `None`: nothing is different, and nothing was written.
     pub fn finish(self, made: Made) -> Result<Option<Built>, LoadError> {
-        if !self.counts().any() && !(self.merge && self.replica.top.is_some()) {
+        let merges = self.merge && self.replica.top.is_some();
+        if !merges && !self.counts().any() {
             return Ok(None);
         }
         let built = if self.merge || self.is_large()? {

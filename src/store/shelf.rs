@@ -128,10 +128,7 @@ impl Shelf {
     /// Reading `bad` has failed: the generation before it serves from now on, if it opens, and the source is to
     /// be read again soon. The bad one's file stays until the next is published, which is newer than both.
     pub fn suspect(&self, bad: &Replica) {
-        let _turn = self
-            .falling_back
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.lock_falling_back();
         // Whoever asked at the same time has seen to it, or a sync was faster.
         let Some(current) = self.current().filter(|c| c.generation == bad.generation) else {
             return;
@@ -153,6 +150,12 @@ impl Shelf {
 
     pub fn is_suspect(&self) -> bool {
         self.suspect.load(Ordering::Relaxed)
+    }
+
+    fn lock_falling_back(&self) -> MutexGuard<'_, ()> {
+        self.falling_back
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_confirmed(&self) -> MutexGuard<'_, Confirmed> {

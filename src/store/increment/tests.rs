@@ -95,7 +95,7 @@ fn a_change_is_seen_and_what_was_is_not() {
         contact("1", "Ayşe", "c1", FIRST),
         contact("2", "Can", "c2", SECOND),
     );
-    load(&shelf, None, &[ayse.clone(), can.clone()]);
+    load(&shelf, None, &[ayse, can.clone()]);
     let moved = contact("1", "Ayşe Yılmaz", "c1", SECOND);
     let new = contact("3", "Ece", "c3", FIRST);
     let mut increment = Increment::begin(&shelf).unwrap();

@@ -24,11 +24,12 @@ pub enum RollbackError {
 impl Shelf {
     /// What `rollback` would bring back.
     pub fn previous(&self) -> Option<Facts> {
-        Some(self.before_current().ok()?.facts.clone())
+        self.before_current().ok().map(|previous| previous.facts)
     }
 
     /// The generation before the published one is published again, and is so after a restart.
     pub fn rollback(&self) -> Result<Facts, RollbackError> {
+        let _turn = self.lock_falling_back();
         let previous = self.before_current()?;
         self.place.set_aside_after(previous.generation)?;
         let facts = previous.facts.clone();
