@@ -51,10 +51,17 @@ impl Kervan {
             return Err(bad("per_page"));
         }
         let since = request.param("modified_since");
-        let since = since.map(|s| s.parse::<jiff::Timestamp>().map_err(|_| bad("modified_since")));
+        let since = since.map(|s| {
+            s.parse::<jiff::Timestamp>()
+                .map_err(|_| bad("modified_since"))
+        });
         let since = since.transpose()?.map(|t| t.as_second());
-        let mut all: Vec<(Person, bool)> =
-            self.book.people.iter().map(|p| (p.clone(), false)).collect();
+        let mut all: Vec<(Person, bool)> = self
+            .book
+            .people
+            .iter()
+            .map(|p| (p.clone(), false))
+            .collect();
         if let Some(since) = since {
             let deleted = self.book.deleted.iter().map(|(id, at)| {
                 let mut person = self.book.people[0].clone();
@@ -117,9 +124,15 @@ fn kervan(people: u64) -> StandIn<Kervan> {
 /// The walk-through's blocks: the connector, and the source.
 fn blocks() -> (&'static str, &'static str) {
     let guide = include_str!("../../docs/connectors.md");
-    let (_, walk) = guide.split_once("\n## Adding a vendor").or(guide.split_once("## Adding a vendor")).unwrap();
+    let (_, walk) = guide
+        .split_once("\n## Adding a vendor")
+        .or(guide.split_once("## Adding a vendor"))
+        .unwrap();
     let walk = walk.split_once("\n## ").map_or(walk, |(walk, _)| walk);
-    let mut blocks = walk.split("```toml\n").skip(1).map(|b| b.split_once("```").unwrap().0);
+    let mut blocks = walk
+        .split("```toml\n")
+        .skip(1)
+        .map(|b| b.split_once("```").unwrap().0);
     let (connector, source) = (blocks.next().unwrap(), blocks.next().unwrap());
     assert_eq!(blocks.next(), None);
     (connector, source)
@@ -177,7 +190,12 @@ fn it_waits_when_told_to_and_says_what_to_renew() {
 fn run(desk: &Desk, arguments: &[&str]) -> (bool, String) {
     let file = desk.path().join("ringcard.toml");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringcard"));
-    let output = command.arg("--config").arg(file).args(arguments).output().unwrap();
+    let output = command
+        .arg("--config")
+        .arg(file)
+        .args(arguments)
+        .output()
+        .unwrap();
     let told = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(told).unwrap())
 }

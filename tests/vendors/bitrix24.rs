@@ -79,11 +79,15 @@ impl Bitrix24 {
             return Err(bad(unknown.clone()));
         }
         if asked["order"] != json!({"ID": "ASC"}) || asked["start"] != -1 {
-            return Err(bad("by the last id means sorted by it, and start = -1".into()));
+            return Err(bad(
+                "by the last id means sorted by it, and start = -1".into()
+            ));
         }
         let (mut last, mut since) = (0, i64::MIN);
         for (key, value) in asked["filter"].as_object().unwrap() {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             match key.as_str() {
                 ">ID" => last = text.parse().map_err(|_| bad(format!("ID {text}")))?,
                 ">=DATE_MODIFY" => {
@@ -93,7 +97,9 @@ impl Bitrix24 {
                 other => return Err(bad(other.to_owned())),
             }
         }
-        let select = asked["select"].as_array().ok_or_else(|| bad("select".into()))?;
+        let select = asked["select"]
+            .as_array()
+            .ok_or_else(|| bad("select".into()))?;
         let all = self.book.living();
         let due: Vec<_> = all.iter().filter(|p| p.changed >= since).cloned().collect();
         let from = due.iter().position(|p| p.id > last).unwrap_or(due.len());
@@ -197,7 +203,11 @@ fn it_waits_when_the_bucket_is_full() {
 #[test]
 fn it_waits_when_the_requests_took_too_long_in_all() {
     let crm = bitrix24("contact", 130);
-    let limit = refused(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.");
+    let limit = refused(
+        429,
+        "OPERATION_TIME_LIMIT",
+        "Method is blocked due to operation time limit.",
+    );
     stories::it_waits_when_told_to(&crm, &mut office(&crm), 3, limit.with("Retry-After", 0));
 }
 

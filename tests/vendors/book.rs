@@ -34,7 +34,12 @@ impl Person {
             first: format!("Ayşe {id}"),
             last: "Yılmaz".into(),
             company: format!("Firma {id}"),
-            phone: format!("0532 5{:02} {:02} {:02}", id / 10_000, id / 100 % 100, id % 100),
+            phone: format!(
+                "0532 5{:02} {:02} {:02}",
+                id / 10_000,
+                id / 100 % 100,
+                id % 100
+            ),
             mobile: format!("+90 (533) 5{:06}", id),
             email: format!("ayse.{id}@firma.example"),
             changed,

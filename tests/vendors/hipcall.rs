@@ -46,11 +46,15 @@ impl Hipcall {
         let phones: Vec<_> = phones.collect();
         let emails = json!([{"order": 0, "email": person.email}]);
         match self.object {
-            "contacts" => json!({"id": person.id, "first_name": person.first, "last_name": person.last,
+            "contacts" => {
+                json!({"id": person.id, "first_name": person.first, "last_name": person.last,
                 "full_name": person.name(), "external_id": null, "job_title": null, "custom_url": null,
                 "company": {"id": person.id * 7, "name": person.company}, "phones": phones,
-                "emails": emails, "custom_fields": {}, "user": null}),
-            _ => json!({"id": person.id, "name": person.company, "phones": phones, "emails": emails}),
+                "emails": emails, "custom_fields": {}, "user": null})
+            }
+            _ => {
+                json!({"id": person.id, "name": person.company, "phones": phones, "emails": emails})
+            }
         }
     }
 

@@ -111,7 +111,8 @@ impl HubSpot {
         let mut answer = json!({"results": records?});
         if more {
             let last = page.last().unwrap().id.to_string();
-            answer["paging"] = json!({"next": {"after": last, "link": "https://api.hubapi.com/..."}});
+            answer["paging"] =
+                json!({"next": {"after": last, "link": "https://api.hubapi.com/..."}});
         }
         Ok(answer)
     }
@@ -122,7 +123,14 @@ impl HubSpot {
             return Err(Answer::empty(415).misuse("no Content-Type"));
         }
         let asked = request.json();
-        let known = ["filterGroups", "sorts", "properties", "limit", "after", "query"];
+        let known = [
+            "filterGroups",
+            "sorts",
+            "properties",
+            "limit",
+            "after",
+            "query",
+        ];
         let mut members = asked.as_object().unwrap().keys();
         if let Some(unknown) = members.find(|m| !known.contains(&m.as_str())) {
             return Err(bad(unknown));
@@ -149,7 +157,9 @@ impl HubSpot {
         }
         let since = filter["value"].as_str().and_then(|v| v.parse::<i64>().ok());
         let since = since.ok_or_else(|| bad("a date is milliseconds"))?;
-        let properties = asked["properties"].as_array().ok_or_else(|| bad("properties"))?;
+        let properties = asked["properties"]
+            .as_array()
+            .ok_or_else(|| bad("properties"))?;
         let properties: Vec<_> = properties.iter().map(|p| p.as_str().unwrap()).collect();
         let mut all = self.book.living();
         all.retain(|p| p.changed * 1000 >= since);
@@ -167,7 +177,8 @@ impl HubSpot {
 impl Vendor for HubSpot {
     fn answer(&mut self, request: &Request) -> Answer {
         if request.header("authorization") != format!("Bearer {}", self.token) {
-            let message = "Authentication credentials not found. This API supports OAuth 2.0 authentication";
+            let message =
+                "Authentication credentials not found. This API supports OAuth 2.0 authentication";
             return refused(401, "INVALID_AUTHENTICATION", message);
         }
         let list = format!("/crm/v3/objects/{}", self.object);

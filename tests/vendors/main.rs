@@ -19,6 +19,7 @@ mod odoo_jsonrpc;
 mod office;
 mod pipedrive;
 mod rest;
+mod rotating;
 mod salesforce;
 mod shipped;
 mod stand_in;

@@ -116,10 +116,14 @@ impl Database {
         let known = ["domain", "fields", "offset", "limit", "order", "context"];
         let mut names = arguments.as_object().unwrap().keys();
         if let Some(unknown) = names.find(|n| !known.contains(&n.as_str())) {
-            return Err(Raised(format!("got an unexpected keyword argument '{unknown}'")));
+            return Err(Raised(format!(
+                "got an unexpected keyword argument '{unknown}'"
+            )));
         }
         let shows_archived = arguments["context"]["active_test"] == json!(false);
-        let domain = arguments["domain"].as_array().ok_or(Raised("no domain".into()))?;
+        let domain = arguments["domain"]
+            .as_array()
+            .ok_or(Raised("no domain".into()))?;
         let mut all = self.book.people.clone();
         all.sort_by_key(|p| p.id);
         if arguments["order"] != "id" {
@@ -317,7 +321,10 @@ fn balances_are_what_customers_owe_and_change_though_the_partner_does_not() {
     office.sync_everything();
     let balance = |office: &Office, id: &str| office.copy[id].balance.unwrap().amount.to_string();
     assert_eq!(office.copy.len(), 2);
-    assert_eq!((&*balance(&office, "105"), &*balance(&office, "107")), ("1250.5", "0"));
+    assert_eq!(
+        (&*balance(&office, "105"), &*balance(&office, "107")),
+        ("1250.5", "0")
+    );
     crm.with(|v| v.database.credits[0].1 = 2000.0);
     office.sync_everything();
     assert_eq!(balance(&office, "105"), "2000");

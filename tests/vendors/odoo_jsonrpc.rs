@@ -27,9 +27,11 @@ impl Crm for OldOdoo {
 }
 
 fn error(id: &Value, name: &str, message: &str) -> Answer {
-    Answer::ok(&json!({"jsonrpc": "2.0", "id": id, "error": {"code": 200, "message": "Odoo Server Error",
+    Answer::ok(
+        &json!({"jsonrpc": "2.0", "id": id, "error": {"code": 200, "message": "Odoo Server Error",
         "data": {"name": name, "message": message, "arguments": [message], "context": {},
-                 "debug": "Traceback (most recent call last):"}}}))
+                 "debug": "Traceback (most recent call last):"}}}),
+    )
 }
 
 impl OldOdoo {
@@ -65,7 +67,12 @@ impl Vendor for OldOdoo {
         let arguments = params["args"].as_array().unwrap();
         match (params["service"].as_str(), params["method"].as_str()) {
             (Some("common"), Some("authenticate")) => {
-                let right = [json!("acme"), json!("ringcard@acme.example"), json!(self.key), json!({})];
+                let right = [
+                    json!("acme"),
+                    json!("ringcard@acme.example"),
+                    json!(self.key),
+                    json!({}),
+                ];
                 let result = match *arguments == right {
                     true => json!(UID),
                     false => json!(false),
@@ -167,5 +174,8 @@ fn balances_are_what_customers_owe() {
     let sources = format!("{}{}", block(&crm, "contacts"), block(&crm, "balances"));
     let mut office = desk.open_at(&sources, 1);
     office.sync_everything();
-    assert_eq!(office.copy["105"].balance.unwrap().amount.to_string(), "1250.5");
+    assert_eq!(
+        office.copy["105"].balance.unwrap().amount.to_string(),
+        "1250.5"
+    );
 }

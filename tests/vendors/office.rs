@@ -61,7 +61,10 @@ impl Desk {
 
     /// A connector of the operator's own.
     pub fn connector(&self, name: &str, text: &str) {
-        let path = self.path().join("connectors.d").join(format!("{name}.toml"));
+        let path = self
+            .path()
+            .join("connectors.d")
+            .join(format!("{name}.toml"));
         fs::write(path, text).unwrap();
     }
 
@@ -95,13 +98,17 @@ impl Desk {
 
     /// The first source, opened.
     pub fn open(self, sources: &str) -> Office {
-        let config = self.try_configure(sources).unwrap_or_else(|e| panic!("{e}"));
+        let config = self
+            .try_configure(sources)
+            .unwrap_or_else(|e| panic!("{e}"));
         Office::of(self, config, 0)
     }
 
     /// The source at this place, opened.
     pub fn open_at(self, sources: &str, place: usize) -> Office {
-        let config = self.try_configure(sources).unwrap_or_else(|e| panic!("{e}"));
+        let config = self
+            .try_configure(sources)
+            .unwrap_or_else(|e| panic!("{e}"));
         Office::of(self, config, place)
     }
 }
@@ -152,7 +159,8 @@ impl Taker for Read {
 }
 
 pub struct Office {
-    pub desk: Desk,
+    /// Gone with the office.
+    _desk: Desk,
     config: Config,
     place: usize,
     pub source: Source,
@@ -164,7 +172,7 @@ impl Office {
     fn of(desk: Desk, config: Config, place: usize) -> Office {
         let source = open(&config, place);
         Office {
-            desk,
+            _desk: desk,
             config,
             place,
             source,
@@ -228,7 +236,8 @@ impl Office {
     }
 
     pub fn sync_everything(&mut self) -> Read {
-        self.try_everything().unwrap_or_else(|e| panic!("{}", words(&e)))
+        self.try_everything()
+            .unwrap_or_else(|e| panic!("{}", words(&e)))
     }
 
     pub fn try_changes(&mut self) -> Result<Read, SourceError> {
@@ -247,12 +256,15 @@ impl Office {
     }
 
     pub fn sync_changes(&mut self) -> Read {
-        self.try_changes().unwrap_or_else(|e| panic!("{}", words(&e)))
+        self.try_changes()
+            .unwrap_or_else(|e| panic!("{}", words(&e)))
     }
 
     /// The nightly comparison; what it found to be no more.
     pub fn compare_ids(&mut self) -> Vec<String> {
-        let read = self.try_read(Wanted::Ids).unwrap_or_else(|e| panic!("{}", words(&e)));
+        let read = self
+            .try_read(Wanted::Ids)
+            .unwrap_or_else(|e| panic!("{}", words(&e)));
         let known: Vec<String> = self.copy.keys().cloned().collect();
         let gone = known.into_iter().filter(|id| !read.ids.contains(id));
         let gone: Vec<String> = gone.collect();

@@ -64,8 +64,10 @@ impl Pipedrive {
             "persons" => {
                 record["name"] = json!(person.name());
                 record["org_id"] = json!(person.id * 10);
-                record["phones"] =
-                    json!([record_of(&person.phone, true), record_of(&person.mobile, false)]);
+                record["phones"] = json!([
+                    record_of(&person.phone, true),
+                    record_of(&person.mobile, false)
+                ]);
                 record["emails"] = json!([record_of(&person.email, true)]);
             }
             _ => {
@@ -78,7 +80,14 @@ impl Pipedrive {
 
     fn list(&self, request: &Request) -> Result<Value, Answer> {
         let bad = |why: &str| refused(400, why).misuse(why);
-        let known = ["limit", "cursor", "sort_by", "sort_direction", "updated_since", "custom_fields"];
+        let known = [
+            "limit",
+            "cursor",
+            "sort_by",
+            "sort_direction",
+            "updated_since",
+            "custom_fields",
+        ];
         if let Some(unknown) = request.unknown(&known) {
             return Err(bad(unknown));
         }
@@ -88,13 +97,18 @@ impl Pipedrive {
         }
         let sort = request.param("sort_by").unwrap_or("id");
         if !["id", "update_time", "add_time"].contains(&sort)
-            || request.param("sort_direction").is_some_and(|d| d != "asc" && d != "desc")
+            || request
+                .param("sort_direction")
+                .is_some_and(|d| d != "asc" && d != "desc")
         {
             return Err(bad("sort_by"));
         }
         let since = request.param("updated_since");
         // RFC 3339, as the documentation has it: 2025-01-01T10:20:00Z.
-        let since = since.map(|s| s.parse::<jiff::Timestamp>().map_err(|_| bad("updated_since")));
+        let since = since.map(|s| {
+            s.parse::<jiff::Timestamp>()
+                .map_err(|_| bad("updated_since"))
+        });
         let since = since.transpose()?.map_or(i64::MIN, |t| t.as_second());
         let query = format!("{sort}|{since}|");
         let after = match request.param("cursor") {

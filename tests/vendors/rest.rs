@@ -48,12 +48,18 @@ impl Shop {
         if request.param("sort") != Some("id") {
             return Err(bad("the address was not kept"));
         }
-        let number = |name: &str| request.param(name).map_or(0, |n| n.parse::<usize>().unwrap());
+        let number = |name: &str| {
+            request
+                .param(name)
+                .map_or(0, |n| n.parse::<usize>().unwrap())
+        };
         let all = self.book.living();
         let from = match self.paging {
             "pages" => (number("page") - 1) * PAGE,
             "offset" => number("skip"),
-            "cursor" => request.param("cursor").map_or(0, |c| c[2..].parse().unwrap()),
+            "cursor" => request
+                .param("cursor")
+                .map_or(0, |c| c[2..].parse().unwrap()),
             _ => number("from"),
         };
         let size = match self.paging {
@@ -68,7 +74,11 @@ impl Shop {
                     "phone": p.phone, "contacts": [{"phone": p.mobile}], "email": p.email})
             })
             .collect();
-        let next = format!("{}/api/customers?sort=id&limit=100&from={}", self.address, from + PAGE);
+        let next = format!(
+            "{}/api/customers?sort=id&limit=100&from={}",
+            self.address,
+            from + PAGE
+        );
         let mut answer = json!({"data": records});
         answer["next"] = match (self.paging, more) {
             ("cursor", true) => json!(format!("c&{}", from + PAGE)),
@@ -95,7 +105,14 @@ impl Vendor for Shop {
     }
 }
 
-const PAGINGS: [&str; 6] = ["list", "pages", "offset", "cursor", "next-url", "link-header"];
+const PAGINGS: [&str; 6] = [
+    "list",
+    "pages",
+    "offset",
+    "cursor",
+    "next-url",
+    "link-header",
+];
 
 fn shop(paging: &'static str, people: u64) -> StandIn<Shop> {
     StandIn::start(|address| Shop {

@@ -71,9 +71,11 @@ impl Salesforce {
         }
         self.tokens += 1;
         // There is no expires_in: how long it lives is the org's session setting.
-        Answer::ok(&json!({"access_token": self.token(), "signature": "c2ln", "scope": "api",
+        Answer::ok(
+            &json!({"access_token": self.token(), "signature": "c2ln", "scope": "api",
             "instance_url": self.address, "token_type": "Bearer", "issued_at": "1577836800000",
-            "id": "https://login.salesforce.com/id/00D5g/0055g"}))
+            "id": "https://login.salesforce.com/id/00D5g/0055g"}),
+        )
     }
 
     fn field(&self, person: &Person, field: &str, is_deleted: bool) -> Option<Value> {
@@ -99,9 +101,15 @@ impl Salesforce {
     /// Understands what the connector says and nothing more.
     fn query(&mut self, soql: &str, is_all: bool) -> Result<Value, Answer> {
         let bad = |why: &str| refused(400, "MALFORMED_QUERY", why).misuse(format!("{why}: {soql}"));
-        let soql_rest = soql.strip_prefix("SELECT ").ok_or_else(|| bad("no SELECT"))?;
-        let (fields, rest) = soql_rest.split_once(" FROM ").ok_or_else(|| bad("no FROM"))?;
-        let (from, order) = rest.split_once(" ORDER BY ").ok_or_else(|| bad("no order"))?;
+        let soql_rest = soql
+            .strip_prefix("SELECT ")
+            .ok_or_else(|| bad("no SELECT"))?;
+        let (fields, rest) = soql_rest
+            .split_once(" FROM ")
+            .ok_or_else(|| bad("no FROM"))?;
+        let (from, order) = rest
+            .split_once(" ORDER BY ")
+            .ok_or_else(|| bad("no order"))?;
         let (object, condition) = from.split_once(" WHERE ").unwrap_or((from, ""));
         if object != self.object {
             return Err(refused(400, "INVALID_TYPE", "no such object").misuse(object));
@@ -134,7 +142,8 @@ impl Salesforce {
             let mut record = json!({"attributes": {"type": self.object, "url": "/services/data"}});
             for field in fields.split(',') {
                 let value = self.field(person, field, *is_deleted);
-                let value = value.ok_or_else(|| refused(400, "INVALID_FIELD", field).misuse(field))?;
+                let value =
+                    value.ok_or_else(|| refused(400, "INVALID_FIELD", field).misuse(field))?;
                 let name = field.split('.').next().unwrap();
                 record[name] = value;
             }
@@ -180,9 +189,13 @@ impl Vendor for Salesforce {
             return refused(400, "INVALID_FIELD", "unknown").misuse(unknown);
         }
         let path = request.path.strip_prefix("/services/data/v60.0/");
-        let answer = match (&*request.method, path.unwrap_or_default(), request.param("q")) {
-            ("GET", "query", Some(soql)) => self.query(&soql.to_owned(), false),
-            ("GET", "queryAll", Some(soql)) => self.query(&soql.to_owned(), true),
+        let answer = match (
+            &*request.method,
+            path.unwrap_or_default(),
+            request.param("q"),
+        ) {
+            ("GET", "query", Some(soql)) => self.query(soql, false),
+            ("GET", "queryAll", Some(soql)) => self.query(soql, true),
             ("GET", more, None) if more.starts_with("query/") => self.more(&more[6..]),
             _ => Err(refused(404, "NOT_FOUND", "not found").misuse("no such resource")),
         };
@@ -300,7 +313,11 @@ fn it_waits_when_the_server_is_busy() {
 fn a_day_without_requests_left_is_no_refused_credential() {
     let crm = salesforce("Contact", 10);
     let mut office = office(&crm);
-    let limit = refused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    let limit = refused(
+        403,
+        "REQUEST_LIMIT_EXCEEDED",
+        "TotalRequests Limit exceeded.",
+    );
     crm.instead(2, limit.with("Retry-After", 0));
     stories::everything_arrives(&crm, &mut office);
     assert_eq!((crm.requests().len(), log_ins(&crm)), (3, 1));

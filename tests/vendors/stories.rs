@@ -230,7 +230,9 @@ pub fn a_record_that_comes_twice_is_one<V: Crm>(crm: &StandIn<V>, office: &mut O
 /// A refused credential is told with what to renew, and without itself.
 pub fn it_says_what_to_renew(office: &mut Office, renew: &str, secret: &str) {
     let error = office.try_everything().unwrap_err();
-    let told = error.refused_credential().unwrap_or_else(|| panic!("{}", words(&error)));
+    let told = error
+        .refused_credential()
+        .unwrap_or_else(|| panic!("{}", words(&error)));
     assert!(told.contains(renew), "{told}");
     assert!(!words(&error).contains(secret));
 }
@@ -246,10 +248,16 @@ pub fn it_goes_on_after_an_interruption<V: Crm>(
     crm.instead(number, Answer::empty(400));
     let (first, failed) = office.read_until_it_fails();
     assert!(failed, "it did not fail");
-    let position = first.positions.last().expect("no position was told").clone();
+    let position = first
+        .positions
+        .last()
+        .expect("no position was told")
+        .clone();
     office.restart();
     crm.count_anew();
-    let rest = office.try_read(Wanted::Everything { from: Some(&position) });
+    let rest = office.try_read(Wanted::Everything {
+        from: Some(&position),
+    });
     let rest = rest.unwrap_or_else(|e| panic!("{}", words(&e)));
     assert!(rest.contacts.len() < whole);
     let all = first.contacts.iter().chain(&rest.contacts);

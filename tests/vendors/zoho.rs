@@ -64,8 +64,10 @@ impl Zoho {
             return Answer::ok(&json!({"error": "invalid_code"}));
         }
         self.tokens += 1;
-        Answer::ok(&json!({"access_token": self.token(), "scope": "ZohoCRM.modules.READ",
-            "api_domain": self.address, "token_type": "Bearer", "expires_in": 3600}))
+        Answer::ok(
+            &json!({"access_token": self.token(), "scope": "ZohoCRM.modules.READ",
+            "api_domain": self.address, "token_type": "Bearer", "expires_in": 3600}),
+        )
     }
 
     fn field(&self, person: &Person, field: &str) -> Option<Value> {
@@ -97,7 +99,14 @@ impl Zoho {
     }
 
     fn list(&self, request: &Request) -> Result<Answer, Answer> {
-        let known = ["fields", "per_page", "page", "page_token", "sort_by", "sort_order"];
+        let known = [
+            "fields",
+            "per_page",
+            "page",
+            "page_token",
+            "sort_by",
+            "sort_order",
+        ];
         if let Some(unknown) = request.unknown(&known) {
             return Err(refused(400, "INVALID_DATA").misuse(unknown));
         }
@@ -116,9 +125,13 @@ impl Zoho {
             return Ok(Answer::empty(if since.is_some() { 304 } else { 204 }));
         }
         let from = match (request.param("page_token"), request.param("page")) {
-            (Some(_), Some(_)) => return Err(refused(400, "AMBIGUITY_DURING_PROCESSING").misuse("both")),
+            (Some(_), Some(_)) => {
+                return Err(refused(400, "AMBIGUITY_DURING_PROCESSING").misuse("both"));
+            }
             (Some(token), None) => {
-                let last = token.strip_prefix("c8582e").and_then(|t| t.parse::<u64>().ok());
+                let last = token
+                    .strip_prefix("c8582e")
+                    .and_then(|t| t.parse::<u64>().ok());
                 let last = last.ok_or_else(|| refused(400, "INVALID_DATA").misuse("page_token"))?;
                 all.iter().position(|p| p.id > last).unwrap_or(all.len())
             }
@@ -140,11 +153,16 @@ impl Zoho {
             }
             records.push(record);
         }
-        let next = page.last().filter(|_| more).map(|p| format!("c8582e{}", p.id));
-        Ok(Answer::ok(&json!({"data": records, "info": {"per_page": size, "count": records.len(),
+        let next = page
+            .last()
+            .filter(|_| more)
+            .map(|p| format!("c8582e{}", p.id));
+        Ok(Answer::ok(
+            &json!({"data": records, "info": {"per_page": size, "count": records.len(),
             "page": 1, "sort_by": "id", "sort_order": "desc", "more_records": more,
             "next_page_token": next, "previous_page_token": null,
-            "page_token_expiry": "2020-01-02T00:00:00+03:00"}})))
+            "page_token_expiry": "2020-01-02T00:00:00+03:00"}}),
+        ))
     }
 
     fn deleted(&self, request: &Request) -> Result<Answer, Answer> {
@@ -172,7 +190,8 @@ impl Zoho {
                 "deleted_time": time(*at, TIME, 3)})
             })
             .collect();
-        let info = json!({"per_page": size, "count": records.len(), "page": page, "more_records": more});
+        let info =
+            json!({"per_page": size, "count": records.len(), "page": page, "more_records": more});
         Ok(Answer::ok(&json!({"data": records, "info": info})))
     }
 }
