@@ -27,7 +27,10 @@ renew = "Settings > Applications: connect again"
 kind = "oauth-refresh-token"
 token-url = "{{ with.address }}/token"
 client-id = "ringcard"
-refresh-token = "{{ secrets['refresh-token'] }}"
+refresh-token = "{{ secrets.refresh_token }}"
+
+[objects.people]
+kind = "contacts"
 
 [objects.people.everything]
 url = "{{ with.address }}/people"
