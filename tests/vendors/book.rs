@@ -97,6 +97,12 @@ impl Book {
         self.now
     }
 
+    /// From here on changes have the time at which they are made, as if all of the read were before them.
+    pub fn go_live(&mut self) {
+        self.now = Timestamp::now().as_second();
+        self.pace = 0;
+    }
+
     fn tick(&mut self) -> i64 {
         self.now += self.pace;
         self.now
@@ -151,7 +157,7 @@ impl Book {
     pub fn page<T: Clone>(&self, all: &[T], from: usize, size: usize) -> (Vec<T>, bool) {
         let from = from.min(all.len());
         let end = (from + size).min(all.len());
-        let again = usize::from(self.repeats && from > 0);
+        let again = usize::from(self.repeats && from > 0 && from < all.len());
         (all[from - again..end].to_vec(), end < all.len())
     }
 }

@@ -160,8 +160,14 @@ impl Dataverse {
         if request.param("$filter") == Some("statecode eq 0") {
             all.retain(|p| !p.is_archived);
         }
-        let after = request.param("$skiptoken").unwrap_or("0").parse::<u64>();
-        let after = after.map_err(|_| bad("$skiptoken"))?;
+        // The version is that of the first page: what changes between two pages is among the next changes.
+        let (after, version) = match request.param("$skiptoken") {
+            None => (0, self.book.now()),
+            Some(token) => {
+                let parts = token.split_once('!').ok_or_else(|| bad("$skiptoken"))?;
+                (parts.0.parse::<u64>().unwrap(), parts.1.parse().unwrap())
+            }
+        };
         let from = all.iter().position(|p| p.id > after).unwrap_or(all.len());
         let (page, more) = self.book.page(&all, from, size.min(PAGE));
         let records: Result<Vec<_>, _> = page
@@ -175,7 +181,7 @@ impl Dataverse {
         let token = delta.map_or_else(String::new, |t| format!("&$deltatoken={t}"));
         if more {
             let last = page.last().unwrap().id;
-            let next = format!("{here}?$select={select}{token}&$skiptoken={last}");
+            let next = format!("{here}?$select={select}{token}&$skiptoken={last}%21{version}");
             answer["@odata.nextLink"] = json!(next);
         } else if tracked {
             if delta.is_some() {
@@ -185,7 +191,7 @@ impl Dataverse {
                            "id": self.id(*id), "reason": "deleted"})
                 }));
             }
-            let now = format!("919042%21{}", self.book.now());
+            let now = format!("919042%21{version}");
             answer["@odata.deltaLink"] =
                 json!(format!("{here}?$select={select}&$deltatoken={now}"));
         }
@@ -275,7 +281,7 @@ fn more_changes_than_a_page_holds_all_arrive() {
     office.sync_everything();
     crm.with(|v| {
         v.book.pace = 30;
-        (0..200).for_each(|_| drop(v.book.add()));
+        (0..200).for_each(|_| _ = v.book.add());
     });
     office.sync_changes();
     stories::agree(&crm, &office);

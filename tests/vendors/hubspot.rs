@@ -269,7 +269,7 @@ fn more_changes_than_a_search_shows_all_arrive() {
     crm.with(|v| {
         v.window = 400;
         v.book.pace = 30;
-        (0..1000).for_each(|_| drop(v.book.add()));
+        (0..1000).for_each(|_| _ = v.book.add());
     });
     office.sync_changes();
     stories::agree(&crm, &office);

@@ -130,7 +130,7 @@ pub fn nothing_new_is_no_error<V: Crm>(crm: &StandIn<V>, office: &mut Office) {
     office.sync_everything();
     for _ in 0..2 {
         let read = office.sync_changes();
-        assert!(read.contacts.len() <= 1 && read.gone.is_empty());
+        assert!(read.contacts.len() + read.gone.len() <= 1);
     }
     let id = somebody(crm);
     crm.with(|vendor| vendor.book().change(id, |p| p.last = "Kaya".into()));
@@ -170,8 +170,13 @@ pub fn a_deletion_is_found_by_its_id<V: Crm>(crm: &StandIn<V>, office: &mut Offi
 
 pub fn a_merge_leaves_the_one_that_is_left<V: Crm>(crm: &StandIn<V>, office: &mut Office) {
     office.sync_everything();
-    let id = somebody(crm);
-    crm.with(|vendor| vendor.book().merge(id, id + 1));
+    crm.with(|vendor| {
+        let living = vendor.book().living();
+        let middle = living.len() / 2;
+        vendor
+            .book()
+            .merge(living[middle].id, living[middle + 1].id);
+    });
     office.sync_changes();
     office.compare_ids();
     agree(crm, office);
@@ -194,7 +199,8 @@ pub fn it_waits_when_told_to<V: Crm>(
     agree(crm, office);
 }
 
-/// People come, change and go between two pages: with the next changes and ids the copy is right again.
+/// People come, change and go between two pages. Nobody is missing after that read, and after the next one the
+/// copy is right again.
 pub fn nobody_is_lost_when_the_list_moves<V: Crm>(
     crm: &StandIn<V>,
     office: &mut Office,
@@ -202,16 +208,26 @@ pub fn nobody_is_lost_when_the_list_moves<V: Crm>(
 ) {
     crm.before(number, |vendor| {
         let book = vendor.book();
-        let first = book.living()[0].id;
-        book.delete(first);
-        book.change(first + 1, |p| p.last = "Kaya".into());
+        book.go_live();
+        let living = book.living();
+        book.delete(living[0].id);
+        book.change(living[1].id, |p| p.last = "Kaya".into());
         book.add();
     });
+    let stayed = crm.with(|vendor| {
+        let living = vendor.book().living();
+        let stayed = living[1..].iter().map(|p| vendor.id(p.id));
+        stayed.collect::<Vec<_>>()
+    });
     office.sync_everything();
-    let last = crm.requests().len();
-    assert!(last >= number, "only {last} requests");
+    assert!(crm.requests().len() >= number);
+    for id in stayed {
+        assert!(office.copy.contains_key(&id), "{id}");
+    }
     if office.source.abilities().changes {
         office.sync_changes();
+    } else {
+        office.sync_everything();
     }
     if office.source.abilities().ids {
         office.compare_ids();
