@@ -142,8 +142,13 @@ fn bitrix24(object: &'static str, people: u64) -> StandIn<Bitrix24> {
 }
 
 fn office(crm: &StandIn<Bitrix24>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Bitrix24>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("bitrix24");
+    desk.at_once_but("bitrix24", text, by);
     desk.secret("code", CODE);
     let (address, object) = (&crm.address, crm.with(|v| v.object));
     let object = match object {
@@ -246,4 +251,18 @@ fn no_error_shows_the_code_of_the_webhook() {
     let error = office.try_everything().unwrap_err();
     assert!(!format!("{error:?} {}", super::office::words(&error)).contains(CODE));
     assert!(!format!("{:?}", office.source).contains(CODE));
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("start = -1", "start = 0"),
+        ("\">ID\"", "\">id\""),
+        ("LAST_NAME", "SURNAME"),
+        ("crm.contact.list", "crm.contacts.list"),
+    ];
+    for (text, by) in wrong {
+        let crm = bitrix24("contact", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

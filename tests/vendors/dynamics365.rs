@@ -235,8 +235,13 @@ fn dataverse(table: &'static str, people: u64) -> StandIn<Dataverse> {
 }
 
 fn office(crm: &StandIn<Dataverse>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Dataverse>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("dynamics365");
+    desk.at_once_but("dynamics365", text, by);
     desk.secret("secret", SECRET);
     let (object, address) = (crm.with(|v| v.table), &crm.address);
     desk.open(&format!(
@@ -359,4 +364,22 @@ fn a_client_secret_that_has_expired_is_told_with_what_to_renew() {
     let mut office = office(&crm);
     crm.with(|v| v.secret = "another".into());
     stories::it_says_what_to_renew(&mut office, "new client secret", SECRET);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("modifiedon,", "modified,"),
+        (
+            "{ \"$select\"",
+            "{ \"$filter\" = \"statecode eq 0\", \"$select\"",
+        ),
+        ("maxpagesize=5000", "maxpagesize=5001"),
+        ("{ \"$select\" = \"fullname", "{ \"$top\" = \"10\", \"$select\" = \"fullname"),
+        ("OData-Version = \"4.0\", ", ""),
+    ];
+    for (text, by) in wrong {
+        let crm = dataverse("contacts", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

@@ -117,8 +117,13 @@ fn hipcall(object: &'static str, people: u64) -> StandIn<Hipcall> {
 }
 
 fn office(crm: &StandIn<Hipcall>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Hipcall>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("hipcall");
+    desk.at_once_but("hipcall", text, by);
     desk.secret("hipcall", TOKEN);
     let (object, address) = (crm.with(|v| v.object), &crm.address);
     desk.open(&format!(
@@ -175,4 +180,17 @@ fn a_token_that_was_revoked_is_told_with_what_to_renew() {
     let mut office = office(&crm);
     crm.with(|v| v.token = "another".into());
     stories::it_says_what_to_renew(&mut office, "new token", TOKEN);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("size = 100", "size = 101"),
+        ("id.asc", "id"),
+        ("sort = ", "order = "),
+    ];
+    for (text, by) in wrong {
+        let crm = hipcall("contacts", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

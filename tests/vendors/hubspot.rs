@@ -209,8 +209,13 @@ fn block(kind: &str, crm: &StandIn<HubSpot>) -> String {
 }
 
 fn office(crm: &StandIn<HubSpot>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<HubSpot>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("hubspot");
+    desk.at_once_but("hubspot", text, by);
     desk.secret("hubspot", TOKEN);
     desk.open(&block("hubspot-at-once", crm))
 }
@@ -314,4 +319,22 @@ fn a_property_of_ones_own_is_the_balance() {
     let mut office = desk.open(&text);
     stories::everything_arrives(&crm, &mut office);
     stories::a_change_arrives_alone(&crm, &mut office);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("limit = \"100\"", "limit = \"101\""),
+        ("limit = 200", "limit = 201"),
+        ("firstname", "first_name"),
+        (
+            "archived = \"false\"",
+            "archived = \"false\", sort = \"id\"",
+        ),
+        ("| string", ""),
+    ];
+    for (text, by) in wrong {
+        let crm = hubspot("contacts", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

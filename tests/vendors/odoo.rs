@@ -228,8 +228,13 @@ fn block(crm: &StandIn<Odoo>, object: &str) -> String {
 }
 
 fn office(crm: &StandIn<Odoo>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Odoo>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("odoo");
+    desk.at_once_but("odoo", text, by);
     desk.secret("odoo", KEY);
     desk.open(&block(crm, "contacts"))
 }
@@ -329,4 +334,18 @@ fn balances_are_what_customers_owe_and_change_though_the_partner_does_not() {
     office.sync_everything();
     assert_eq!(balance(&office, "105"), "2000");
     assert!(!office.source.abilities().changes);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("start = 0", "start = \"0\""),
+        ("order = \"id\"", "order = \"id\"\nsize = 5"),
+        ("name,phone,", "name,phone,mobile,"),
+        ("res.partner/search_read", "res.partner/search"),
+    ];
+    for (text, by) in wrong {
+        let crm = odoo(3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

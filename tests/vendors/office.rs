@@ -71,7 +71,17 @@ impl Desk {
     /// A shipped connector that keeps to no limits, which would cost a test seconds. It is called as the shipped
     /// one, with `-at-once`.
     pub fn at_once(&self, name: &str) {
+        self.at_once_but(name, "", "");
+    }
+
+    /// The same with something in its text replaced.
+    pub fn at_once_but(&self, name: &str, part: &str, by: &str) {
         let text = shipped(name);
+        assert!(text.contains(part), "{name} has no {part}");
+        let text = match part {
+            "" => text,
+            part => text.replace(part, by),
+        };
         let line = |start: &str| text.lines().find(|l| l.starts_with(start)).unwrap();
         let text = text
             .replace(line("name = "), &format!("name = \"{name}-at-once\""))

@@ -159,8 +159,13 @@ fn pipedrive(object: &'static str, people: u64) -> StandIn<Pipedrive> {
 }
 
 fn office(crm: &StandIn<Pipedrive>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Pipedrive>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("pipedrive");
+    desk.at_once_but("pipedrive", text, by);
     desk.secret("pipedrive", TOKEN);
     let (object, address) = (crm.with(|v| v.object), &crm.address);
     let columns = match object {
@@ -236,4 +241,17 @@ fn a_token_that_was_made_anew_is_told_with_what_to_renew() {
     let mut office = office(&crm);
     crm.with(|v| v.token = "another".into());
     stories::it_says_what_to_renew(&mut office, "Personal preferences", TOKEN);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("limit = \"500\"", "limit = \"501\""),
+        ("sort_by", "sort"),
+        ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"),
+    ];
+    for (text, by) in wrong {
+        let crm = pipedrive("persons", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

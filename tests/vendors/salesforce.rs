@@ -229,8 +229,13 @@ fn block(crm: &StandIn<Salesforce>) -> String {
 }
 
 fn office(crm: &StandIn<Salesforce>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Salesforce>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("salesforce");
+    desk.at_once_but("salesforce", text, by);
     desk.secret("id", "3MVG9");
     desk.secret("secret", SECRET);
     desk.open(&block(crm))
@@ -341,4 +346,18 @@ fn a_secret_that_was_rotated_is_told_with_what_to_renew() {
     let mut office = office(&crm);
     crm.with(|v| v.secret = "another".into());
     stories::it_says_what_to_renew(&mut office, "App Manager", SECRET);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("HomePhone", "HomeTelephone"),
+        ("FROM Contact", "FROM Person"),
+        ("{{ since }}", "'{{ since }}'"),
+        ("query = { q", "query = { x = \"1\", q"),
+    ];
+    for (text, by) in wrong {
+        let crm = salesforce("Contact", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }

@@ -186,6 +186,11 @@ impl<V: Vendor> StandIn<V> {
     pub fn requests(&self) -> Vec<Request> {
         self.state().requests.clone()
     }
+
+    /// Misuses that the test meant: forgotten, and how many there were.
+    pub fn excuse(&self) -> usize {
+        std::mem::take(&mut self.state().misuses).len()
+    }
 }
 
 impl<V: Vendor> Drop for StandIn<V> {

@@ -280,3 +280,13 @@ pub fn it_goes_on_after_an_interruption<V: Crm>(
     let keys: std::collections::BTreeSet<_> = all.map(|c| c.key.clone()).collect();
     assert_eq!(keys.len(), whole);
 }
+
+/// What a right connector does not send fails the read and is remembered, or no test here would hold anything.
+pub fn a_wrong_request_is_refused<V: Crm>(crm: &StandIn<V>, mut office: Office, what: &str) {
+    let refused = match office.try_everything() {
+        Ok(_) => office.try_changes().is_err(),
+        Err(_) => true,
+    };
+    assert!(refused, "{what}");
+    assert!(crm.excuse() > 0, "{what}");
+}

@@ -229,8 +229,13 @@ fn zoho(module: &'static str, people: u64) -> StandIn<Zoho> {
 }
 
 fn office(crm: &StandIn<Zoho>) -> Office {
+    office_but(crm, "", "")
+}
+
+/// With something in the connector's text replaced.
+fn office_but(crm: &StandIn<Zoho>, text: &str, by: &str) -> Office {
     let desk = Desk::new();
-    desk.at_once("zoho");
+    desk.at_once_but("zoho", text, by);
     desk.secret("id", "1000.GMB0");
     desk.secret("secret", "secret");
     desk.secret("refresh", REFRESH);
@@ -337,4 +342,18 @@ fn a_refresh_token_that_was_revoked_is_told_with_what_to_renew() {
     let mut office = office(&crm);
     crm.with(|v| v.refresh = "another".into());
     stories::it_says_what_to_renew(&mut office, "Self client", REFRESH);
+}
+
+#[test]
+fn the_stand_in_refuses_what_the_vendor_does() {
+    let wrong = [
+        ("per_page = \"200\"", "per_page = \"201\""),
+        ("Full_Name", "FullName"),
+        ("%S+00:00", "%SZ"),
+        ("authorization = \"Zoho-oauthtoken\"", ""),
+    ];
+    for (text, by) in wrong {
+        let crm = zoho("Contacts", 3);
+        stories::a_wrong_request_is_refused(&crm, office_but(&crm, text, by), text);
+    }
 }
