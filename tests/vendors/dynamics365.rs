@@ -371,11 +371,14 @@ fn the_stand_in_refuses_what_the_vendor_does() {
     let wrong = [
         ("modifiedon,", "modified,"),
         (
-            "{ \"$select\"",
-            "{ \"$filter\" = \"statecode eq 0\", \"$select\"",
+            "{ \"$select\" = \"fullname",
+            "{ \"$filter\" = \"statecode eq 0\", \"$select\" = \"fullname",
         ),
         ("maxpagesize=5000", "maxpagesize=5001"),
-        ("{ \"$select\" = \"fullname", "{ \"$top\" = \"10\", \"$select\" = \"fullname"),
+        (
+            "{ \"$select\" = \"fullname",
+            "{ \"$top\" = \"10\", \"$select\" = \"fullname",
+        ),
         ("OData-Version = \"4.0\", ", ""),
     ];
     for (text, by) in wrong {
