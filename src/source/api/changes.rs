@@ -44,7 +44,7 @@ impl<'a, E> Reading<'a, '_, E> {
             match self.walk_changes(changes, &asked).await? {
                 Walked::Moved => self.begin_again(&changes.listing)?,
                 Walked::Enough(next) => asked = next,
-                (Walked::Enough | Walked::Whole, _) => return Ok(()),
+                Walked::Whole => return Ok(()),
             }
         }
     }
@@ -149,5 +149,4 @@ impl<'a, E> Reading<'a, '_, E> {
         let now = Mark::Time(self.asker.date.unwrap_or_else(Timestamp::now));
         Walk::new(listing).since(asked.write(rule), now.write(rule))
     }
-
 }

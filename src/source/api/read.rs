@@ -13,7 +13,7 @@ use super::cursor::{CursorRule, Mark, Seen};
 use super::description::{IdListing, Listing, Object};
 use super::error::ApiError;
 use super::walk::{Page, Step, Walk, origin};
-use crate::source::error::{ReadError, SourceError};
+use crate::source::error::ReadError;
 use crate::source::json::{JsonRows, shown};
 use crate::source::read::{Cursor, Position, Progress, Raw, ReadReport, Taker, Wanted};
 
