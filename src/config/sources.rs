@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use self::sql::SqlConfig;
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
 use super::dialling;
@@ -17,6 +16,8 @@ use crate::source::csv::CsvSource;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
+
+use self::sql::SqlConfig;
 
 mod files;
 mod sql;
