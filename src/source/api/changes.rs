@@ -89,10 +89,8 @@ impl<'a, E> Reading<'a, '_, E> {
             self.tell_progress();
             // The page after this one would not be shown any more.
             if rule.most.is_some_and(|most| count + size > most) && !page.is_last {
-                let next = self.next_query(asked).ok_or(ApiError::Stuck {
-                    host: page.host,
-                    most: rule.most.unwrap_or_default(),
-                })?;
+                // More have one time than are shown: no query gets past them.
+                let next = self.next_query(asked).ok_or(SourceError::CursorExpired)?;
                 return Ok(Walked::Enough(next));
             }
         }
