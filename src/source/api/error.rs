@@ -75,11 +75,6 @@ pub enum ApiError {
          read twice can't be told"
     )]
     MovedWithoutKey { host: String },
-    #[error(
-        "{host} shows {most} records of one query at most, and as many have the same time of change: the next full \
-         read has them"
-    )]
-    Stuck { host: String, most: u64 },
     #[error("{place} of the connector is no address: {what}")]
     Address { place: &'static str, what: String },
     #[error("{host} names a next page on another host ({other}), where the credential must not go")]
@@ -142,7 +137,6 @@ impl ApiError {
             | ApiError::Reported { .. }
             | ApiError::SamePage { .. }
             | ApiError::Moved { .. }
-            | ApiError::Stuck { .. }
             | ApiError::NotKept { .. }
             | ApiError::Runtime(_) => Verdict::TryLater,
             ApiError::Refused { .. }
