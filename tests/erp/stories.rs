@@ -165,7 +165,7 @@ async fn a_wrong_password_is_told_with_what_to_do_and_the_old_answers_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_erp_is_away_the_old_answers_stay() {
+async fn while_the_erp_is_away_the_old_answers_stay_and_a_session_that_ended_is_begun_anew() {
     let server = tokio::task::spawn_blocking(|| Server::start("tryton", &[]));
     let server = server.await.unwrap();
     let mut branch = Branch::closed(&server).await;
@@ -184,6 +184,7 @@ async fn while_the_erp_is_away_the_old_answers_stay() {
         ("Ad: Kemal Aydın", "Bakiye: ₺99,90 Borç")
     );
     server.ask("again");
+    server.ask("logout");
     branch.keeper.rename(kemal, "Kemal Aydın Usta").await;
     branch.sync("customers").await.unwrap();
     assert_eq!(
