@@ -1,24 +1,43 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::civil::Date;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
-use super::dialling;
+use super::connectors::{self, Description};
 use super::reader::Section;
+use super::{dialling, expiry};
 use crate::domain::dialling::Dialling;
+use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
-use crate::domain::schedule::Schedule;
 use crate::source::Source;
-use crate::source::csv::CsvSource;
+use crate::source::api::ApiSource;
+use crate::source::digest::Digest;
+use crate::source::export::FileSource;
+use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+use crate::source::sql::SqlSource;
+use crate::source::sql::settings::Engine;
 
+use self::sql::SqlConfig;
+
+mod api;
 mod files;
+mod guards;
+mod schedule;
+mod sql;
 
-/// How often a source is read unless told otherwise.
-const EVERY: Duration = Duration::from_secs(15 * 60);
+use files::FileType;
+
+pub use api::ApiFrom;
+pub use schedule::Timing;
+
 /// Most sources of one box.
 const SOURCES: usize = 16;
 
@@ -26,7 +45,12 @@ const SOURCES: usize = 16;
 pub struct SourceConfig {
     pub records: RecordSettings,
     pub from: ReadFrom,
-    pub schedule: Schedule,
+    pub timing: Timing,
+    pub guards: Limits,
+    /// The last day on which a secret is valid, by the secret's name.
+    pub expires: BTreeMap<String, Date>,
+    /// Its secrets' files: a new one is taken up from there by itself.
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
     /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
@@ -35,20 +59,52 @@ pub struct SourceConfig {
 /// Where a source's records come from, by its `type`.
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
-    Csv { location: Location, format: Format },
+    File {
+        location: Location,
+        format: Format,
+        /// The mapping over JSON records, of formats that have these.
+        extractor: Option<Arc<Extractor>>,
+    },
+    Sql(Box<SqlConfig>),
+    /// By a connector.
+    Api(Box<ApiFrom>),
 }
 
 impl SourceConfig {
     /// The source, ready to be read. `state` is a directory of its own, for what it has to remember; it may
     /// not be there yet.
-    pub fn open(&self, _state: &Path) -> Source {
+    pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
-            ReadFrom::Csv { location, format } => Source::Csv(CsvSource::new(FileSettings {
-                records,
-                location: location.clone(),
-                format: format.clone(),
-            })),
+            ReadFrom::File {
+                location,
+                format,
+                extractor,
+            } => {
+                let settings = FileSettings {
+                    records,
+                    location: location.clone(),
+                    format: format.clone(),
+                };
+                Source::File(FileSource::new(settings, state).over(extractor.clone()))
+            }
+            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
+            ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
+        }
+    }
+
+    /// Of everything that decides what becomes of a record, so that other settings give other copies. Of the
+    /// settings' `Debug`, which shows no secret: what a library may change there costs one more full read.
+    pub fn digest(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        Digest::of(&format!("{version} {:?} {:?}", self.records, self.from)).to_string()
+    }
+
+    /// How long a secret of this kind lives, where that is known of whoever gives it out.
+    pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
+        match &self.from {
+            ReadFrom::File { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
+            ReadFrom::Api(from) => from.lifetimes(),
         }
     }
 
@@ -65,20 +121,49 @@ impl SourceConfig {
     }
 }
 
-/// What `type` can say.
-const TYPES: &str = "\"csv\"";
+/// What `type` can say beside the names of connectors.
+const TYPES: [&str; 8] = [
+    "csv",
+    "xlsx",
+    "ndjson",
+    "json",
+    "vcard",
+    "postgresql",
+    "mysql",
+    "sqlserver",
+];
 
-#[derive(Clone, Copy)]
 enum Type {
-    Csv,
+    File(FileType),
+    Sql(Engine),
+    Connector(Result<Description, String>),
 }
 
 impl Type {
-    fn parse(text: &str) -> Option<Type> {
-        match text {
-            "csv" => Some(Type::Csv),
-            _ => None,
-        }
+    fn of(section: &Section<'_>) -> Option<Type> {
+        let directory = section.directory();
+        let names = || connectors::names(directory);
+        let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
+        let allowed = any_of(&all.collect::<Vec<_>>());
+        section.required("type", &allowed, |text| {
+            let own = FileType::parse(text).map(Type::File);
+            let own = own.or_else(|| engine(text).map(Type::Sql));
+            own.or_else(|| connectors::find(directory, text).map(Type::Connector))
+        })
+    }
+}
+
+/// Whether a source can be of this type, beside those of connectors.
+pub fn is_source_type(text: &str) -> bool {
+    TYPES.contains(&text)
+}
+
+fn engine(text: &str) -> Option<Engine> {
+    match text {
+        "postgresql" => Some(Engine::Postgres),
+        "mysql" | "mariadb" => Some(Engine::MySql),
+        "sqlserver" => Some(Engine::SqlServer),
+        _ => None,
     }
 }
 
@@ -172,73 +257,104 @@ fn has(by: JoinBy, mapping: &Mapping) -> bool {
     }
 }
 
-fn any_of(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+fn any_of(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("\"{}\"", name.as_ref()))
+        .collect();
     quoted.join(" or ")
 }
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let from = match section.required("type", TYPES, Type::parse) {
-        Some(Type::Csv) => files::csv(section),
-        None => {
-            // Which keys are right is the type's to say.
-            section.hush();
-            None
-        }
-    };
-    let schedule = schedule(section);
-    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
+    let timing = schedule::read(section);
+    let (guards, expires) = (guards::read(section), expiry::dates(section));
     let outer = Dialling {
         region,
         ..Dialling::default()
     };
     let dialling = dialling::within(section, &outer);
-    let kind = kind.or((!section.has("kind")).then(Records::default));
-    let columns = section.required_section("columns").and_then(|columns| {
-        let Some(kind) = kind else {
-            // Which keys are right is the kind's to say.
-            columns.hush();
-            return None;
-        };
-        columns::read(&columns, kind, &dialling)
-    });
+    let (from, columns) = match Type::of(section) {
+        Some(Type::File(of)) => files::read(section, of, &dialling),
+        Some(Type::Sql(engine)) => (
+            sql::sql(section, engine),
+            own_columns(section, &dialling, None, &mut |_, _| {}),
+        ),
+        Some(Type::Connector(description)) => by_connector(section, description, &dialling),
+        None => {
+            // Which keys are right is the type's to say.
+            section.hush();
+            (None, None)
+        }
+    };
     let Columns {
         kind,
         mapping,
         join_to,
     } = columns?;
+    let records = RecordSettings {
+        name: name?,
+        kind,
+        mapping,
+        dialling,
+    };
+    if let Some(ReadFrom::Sql(config)) = &from {
+        config.check(section, &records);
+    }
     Some(SourceConfig {
-        schedule: schedule?,
+        timing: timing?,
+        guards,
+        expires,
+        secrets: section.secrets(),
         join_to,
-        records: RecordSettings {
-            name: name?,
-            kind,
-            mapping,
-            dialling,
-        },
+        records,
         from: from?,
     })
 }
 
-fn schedule(section: &Section<'_>) -> Option<Schedule> {
-    let every = section.duration(
-        "every",
-        Duration::from_secs(10),
-        Duration::from_secs(7 * 86_400),
-    );
-    match (section.text("cron"), section.has("every")) {
-        (Some(_), true) => section.wrong("cron", "there can be every or cron, not both"),
-        (Some(line), false) => match Schedule::parse_cron(&line) {
-            Ok(schedule) => Some(schedule),
-            Err(e) => section.wrong(
-                "cron",
-                format!("must be a crontab line such as \"30 6 * * *\": {e}"),
-            ),
-        },
-        (None, true) => every.map(Schedule::Every),
-        (None, false) => Some(Schedule::Every(EVERY)),
+/// The operator's mapping; without one the usual one, if there is such. `over` says what it means to the source.
+fn own_columns(
+    section: &Section<'_>,
+    dialling: &Dialling,
+    usual: Option<Mapping>,
+    over: &mut dyn FnMut(&Section<'_>, &Mapping),
+) -> Option<Columns> {
+    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
+    let kind = kind.or((!section.has("kind")).then(Records::default));
+    if let (Some(mapping), Some(Records::Contacts), false) = (usual, kind, section.has("columns")) {
+        return Some(Columns {
+            kind: Kind::Contacts,
+            mapping,
+            join_to: Vec::new(),
+        });
     }
+    section.required_section("columns").and_then(|columns| {
+        let Some(kind) = kind else {
+            // Which keys are right is the kind's to say.
+            columns.hush();
+            return None;
+        };
+        let read = columns::read(&columns, kind, dialling)?;
+        over(&columns, &read.mapping);
+        Some(read)
+    })
+}
+
+fn by_connector(
+    section: &Section<'_>,
+    description: Result<Description, String>,
+    dialling: &Dialling,
+) -> (Option<ReadFrom>, Option<Columns>) {
+    let read = match description {
+        Ok(description) => api::read(section, &description, dialling),
+        Err(what) => section.wrong("type", what),
+    };
+    if read.is_none() {
+        // What could not be read of the description decides which keys are right.
+        section.hush();
+    }
+    let (from, columns) = read.unzip();
+    (from.map(|from| ReadFrom::Api(Box::new(from))), columns)
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::api::error::ApiError;
+use super::download::error::DownloadError;
+use super::sql::error::SqlError;
+use super::xlsx::error::XlsxError;
+
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -81,10 +86,41 @@ pub enum SourceError {
     },
     #[error("{from} has more than {limit} contacts")]
     TooManyContacts { from: String, limit: u64 },
+    #[error("{} is not written in UTF-8: let the export write UTF-8", .path.display())]
+    NotUtf8 { path: PathBuf },
+    #[error("{} has no array of records{}: say where it is, such as records = \"data.items\"", .path.display(), at(.records))]
+    NoArray { path: PathBuf, records: String },
+    #[error("{}, line {line}, column {column}: from here on it is not JSON", .path.display())]
+    BrokenJson {
+        path: PathBuf,
+        line: u64,
+        column: usize,
+    },
+    #[error("{} holds no card: it has no line BEGIN:VCARD", .path.display())]
+    NoCards { path: PathBuf },
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    #[error(transparent)]
+    Xlsx(#[from] XlsxError),
     #[error("there is no file to read")]
     NothingPicked,
+    #[error(
+        "the source no longer tells what has changed since the last sync: everything must be read"
+    )]
+    CursorExpired,
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
+    Api(Box<ApiError>),
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
+}
+
+fn at(records: &str) -> String {
+    match records {
+        "" => String::new(),
+        names => format!(" at {names:?}"),
+    }
 }
 
 impl SourceError {
@@ -106,15 +142,29 @@ impl SourceError {
         }
     }
 
+    /// What has to be renewed, in words, if the source refuses who asks.
+    pub fn refused_credential(&self) -> Option<&str> {
+        match self {
+            SourceError::Download(error) => error.refused_credential(),
+            SourceError::Api(error) => error.refused_credential(),
+            SourceError::Sql(error) => error.refused_credential(),
+            _ => None,
+        }
+    }
+
     pub fn verdict(&self) -> Verdict {
         match self {
+            SourceError::Download(error) => error.verdict(),
+            SourceError::Api(error) => error.verdict(),
+            SourceError::Sql(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::Halted => {
-                Verdict::TryLater
-            }
+            SourceError::Io { .. }
+            | SourceError::Changed { .. }
+            | SourceError::CursorExpired
+            | SourceError::Halted => Verdict::TryLater,
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }
@@ -128,7 +178,12 @@ impl SourceError {
             | SourceError::DoubleColumns { .. }
             | SourceError::UnclosedQuote { .. }
             | SourceError::RecordTooLong { .. }
-            | SourceError::TooManyContacts { .. } => Verdict::NeedsPerson,
+            | SourceError::TooManyContacts { .. }
+            | SourceError::NotUtf8 { .. }
+            | SourceError::NoArray { .. }
+            | SourceError::BrokenJson { .. }
+            | SourceError::NoCards { .. }
+            | SourceError::Xlsx(_) => Verdict::NeedsPerson,
         }
     }
 }
