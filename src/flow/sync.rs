@@ -16,7 +16,7 @@ use crate::source::error::{SourceError, Verdict};
 use crate::source::file::Picked;
 use crate::source::read::{Each, Job, Progress, ReadReport, Taker, Wanted};
 use crate::source::reject::Rejects;
-use crate::store::load::{Load, LoadError};
+use crate::store::load::{Load, LoadError, Made, Plan};
 
 /// How a sync is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,11 @@ pub fn sync(
         }
         memory.refuse_held(feed, &digest, order)?;
     }
-    let mut load = Load::begin(&feed.shelf, feed.join)?;
+    let plan = Plan {
+        join: feed.join,
+        ..Plan::default()
+    };
+    let mut load = Load::begin(&feed.shelf, &plan)?;
     let mut loading = Loading {
         load: &mut load,
         progress,
@@ -73,7 +77,12 @@ pub fn sync(
     let read = read.map_err(SyncError::from_read)?;
     check(feed, &read, load.contacts(), memory, order)?;
     let digest = read.digest.map(|d| d.to_string()).unwrap_or_default();
-    let facts = load.publish(&feed.shelf, read.as_of, digest)?;
+    let made = Made {
+        as_of: read.as_of,
+        digest,
+        cursor: None,
+    };
+    let facts = load.finish(made)?.publish(&feed.shelf)?;
     feed.source.settle(picked.as_ref())?;
     Ok(Report {
         numbers: facts.numbers,
