@@ -40,6 +40,7 @@ pub mod reject;
 mod row;
 pub mod rows;
 pub mod settings;
+pub mod sql;
 pub mod vcard;
 pub mod xlsx;
 
@@ -48,6 +49,7 @@ pub mod xlsx;
 pub enum Source {
     File(export::FileSource),
     Api(api::ApiSource),
+    Sql(sql::SqlSource),
 }
 
 impl Source {
@@ -56,6 +58,7 @@ impl Source {
         match self {
             Source::File(source) => source.records(),
             Source::Api(source) => source.records(),
+            Source::Sql(source) => source.records(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Source {
                 ..Abilities::default()
             },
             Source::Api(source) => source.abilities(),
+            Source::Sql(source) => source.abilities(),
         }
     }
 
@@ -79,6 +83,7 @@ impl Source {
         match self {
             Source::File(source) => source.is_folder(),
             Source::Api(_) => false,
+            Source::Sql(_) => false,
         }
     }
 
@@ -91,7 +96,7 @@ impl Source {
     ) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick(now, halt).map(Some),
-            Source::Api(_) => Ok(None),
+            Source::Api(_) | Source::Sql(_) => Ok(None),
         }
     }
 
@@ -99,7 +104,7 @@ impl Source {
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick_archived().map(Some),
-            Source::Api(_) => Ok(None),
+            Source::Api(_) | Source::Sql(_) => Ok(None),
         }
     }
 
@@ -107,7 +112,7 @@ impl Source {
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
             Source::File(source) => source.digest(picked),
-            Source::Api(_) => Err(SourceError::NothingPicked),
+            Source::Api(_) | Source::Sql(_) => Err(SourceError::NothingPicked),
         }
     }
 
@@ -122,6 +127,7 @@ impl Source {
             (Source::File(source), Some(picked)) => source.read(picked, job, taker),
             (Source::File(_), None) => Err(SourceError::NothingPicked.into()),
             (Source::Api(source), _) => source.read(job, taker),
+            (Source::Sql(source), _) => source.read(job, taker),
         }
     }
 
@@ -129,7 +135,7 @@ impl Source {
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
             (Source::File(source), Some(picked)) => source.settle(picked),
-            (Source::Api(_), _) | (_, None) => Ok(()),
+            (Source::Api(_) | Source::Sql(_), _) | (_, None) => Ok(()),
         }
     }
 }

@@ -37,7 +37,19 @@ macro_rules! shipped {
 }
 
 /// Those that come with Ringcard.
-const SHIPPED: &[(&str, &str)] = shipped![];
+const SHIPPED: &[(&str, &str)] = shipped![
+    "bitrix24",
+    "dynamics365",
+    "hipcall",
+    "hubspot",
+    "odoo",
+    "odoo-jsonrpc",
+    "pipedrive",
+    "rest",
+    "salesforce",
+    "tryton",
+    "zoho",
+];
 
 /// A description's text and where it is.
 pub(super) struct Description {
@@ -75,6 +87,13 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// The descriptions that there are, by their names, as they are written.
+pub fn described(directory: &Path) -> Vec<(String, String)> {
+    let each = names(directory).into_iter();
+    let text = |name: String| Some((name.clone(), find(directory, &name)?.ok()?.text));
+    each.filter_map(text).collect()
 }
 
 /// A connector's name is that of its file.

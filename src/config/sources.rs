@@ -1,33 +1,43 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::civil::Date;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
 use super::connectors::{self, Description};
-use super::dialling;
 use super::reader::Section;
+use super::{dialling, expiry};
 use crate::domain::dialling::Dialling;
+use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
-use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::api::ApiSource;
+use crate::source::digest::Digest;
 use crate::source::export::FileSource;
 use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+use crate::source::sql::SqlSource;
+use crate::source::sql::settings::Engine;
+
+use self::sql::SqlConfig;
 
 mod api;
 mod files;
+mod guards;
+mod schedule;
+mod sql;
 
 use files::FileType;
 
 pub use api::ApiFrom;
+pub use schedule::Timing;
 
-/// How often a source is read unless told otherwise.
-const EVERY: Duration = Duration::from_secs(15 * 60);
 /// Most sources of one box.
 const SOURCES: usize = 16;
 
@@ -35,7 +45,12 @@ const SOURCES: usize = 16;
 pub struct SourceConfig {
     pub records: RecordSettings,
     pub from: ReadFrom,
-    pub schedule: Schedule,
+    pub timing: Timing,
+    pub guards: Limits,
+    /// The last day on which a secret is valid, by the secret's name.
+    pub expires: BTreeMap<String, Date>,
+    /// Its secrets' files: a new one is taken up from there by itself.
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
     /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
@@ -50,6 +65,7 @@ pub enum ReadFrom {
         /// The mapping over JSON records, of formats that have these.
         extractor: Option<Arc<Extractor>>,
     },
+    Sql(Box<SqlConfig>),
     /// By a connector.
     Api(Box<ApiFrom>),
 }
@@ -72,7 +88,23 @@ impl SourceConfig {
                 };
                 Source::File(FileSource::new(settings, state).over(extractor.clone()))
             }
+            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
             ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
+        }
+    }
+
+    /// Of everything that decides what becomes of a record, so that other settings give other copies. Of the
+    /// settings' `Debug`, which shows no secret: what a library may change there costs one more full read.
+    pub fn digest(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        Digest::of(&format!("{version} {:?} {:?}", self.records, self.from)).to_string()
+    }
+
+    /// How long a secret of this kind lives, where that is known of whoever gives it out.
+    pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
+        match &self.from {
+            ReadFrom::File { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
+            ReadFrom::Api(from) => from.lifetimes(),
         }
     }
 
@@ -90,10 +122,20 @@ impl SourceConfig {
 }
 
 /// What `type` can say beside the names of connectors.
-const TYPES: [&str; 5] = ["csv", "xlsx", "ndjson", "json", "vcard"];
+const TYPES: [&str; 8] = [
+    "csv",
+    "xlsx",
+    "ndjson",
+    "json",
+    "vcard",
+    "postgresql",
+    "mysql",
+    "sqlserver",
+];
 
 enum Type {
     File(FileType),
+    Sql(Engine),
     Connector(Result<Description, String>),
 }
 
@@ -104,9 +146,24 @@ impl Type {
         let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
         let allowed = any_of(&all.collect::<Vec<_>>());
         section.required("type", &allowed, |text| {
-            let file = FileType::parse(text).map(Type::File);
-            file.or_else(|| connectors::find(directory, text).map(Type::Connector))
+            let own = FileType::parse(text).map(Type::File);
+            let own = own.or_else(|| engine(text).map(Type::Sql));
+            own.or_else(|| connectors::find(directory, text).map(Type::Connector))
         })
+    }
+}
+
+/// Whether a source can be of this type, beside those of connectors.
+pub fn is_source_type(text: &str) -> bool {
+    TYPES.contains(&text)
+}
+
+fn engine(text: &str) -> Option<Engine> {
+    match text {
+        "postgresql" => Some(Engine::Postgres),
+        "mysql" | "mariadb" => Some(Engine::MySql),
+        "sqlserver" => Some(Engine::SqlServer),
+        _ => None,
     }
 }
 
@@ -153,10 +210,12 @@ fn joined(section: &Section<'_>, source: &SourceConfig, sources: &[SourceConfig]
         .filter(|s| has(by, &s.records.mapping))
         .map(SourceConfig::name)
         .collect();
-    let Some(columns) = section.section("columns") else {
-        return Vec::new();
-    };
-    columns.hush();
+    // A connector brings columns: then there need not be any here.
+    let own = section.section("columns");
+    let columns = own.as_ref().unwrap_or(section);
+    if let Some(own) = &own {
+        own.hush();
+    }
     let id = by.as_str();
     let wrong = |what: String| columns.wrong("join-to", what).unwrap_or_default();
     let unknown = |name: &&String| !contacts().any(|s| s.name() == *name);
@@ -208,7 +267,8 @@ fn any_of(names: &[impl AsRef<str>]) -> String {
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let schedule = schedule(section);
+    let timing = schedule::read(section);
+    let (guards, expires) = (guards::read(section), expiry::dates(section));
     let outer = Dialling {
         region,
         ..Dialling::default()
@@ -216,6 +276,10 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     let dialling = dialling::within(section, &outer);
     let (from, columns) = match Type::of(section) {
         Some(Type::File(of)) => files::read(section, of, &dialling),
+        Some(Type::Sql(engine)) => (
+            sql::sql(section, engine),
+            own_columns(section, &dialling, None, &mut |_, _| {}),
+        ),
         Some(Type::Connector(description)) => by_connector(section, description, &dialling),
         None => {
             // Which keys are right is the type's to say.
@@ -228,15 +292,22 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         mapping,
         join_to,
     } = columns?;
+    let records = RecordSettings {
+        name: name?,
+        kind,
+        mapping,
+        dialling,
+    };
+    if let Some(ReadFrom::Sql(config)) = &from {
+        config.check(section, &records);
+    }
     Some(SourceConfig {
-        schedule: schedule?,
+        timing: timing?,
+        guards,
+        expires,
+        secrets: section.secrets(),
         join_to,
-        records: RecordSettings {
-            name: name?,
-            kind,
-            mapping,
-            dialling,
-        },
+        records,
         from: from?,
     })
 }
@@ -284,26 +355,6 @@ fn by_connector(
     }
     let (from, columns) = read.unzip();
     (from.map(|from| ReadFrom::Api(Box::new(from))), columns)
-}
-
-fn schedule(section: &Section<'_>) -> Option<Schedule> {
-    let every = section.duration(
-        "every",
-        Duration::from_secs(10),
-        Duration::from_secs(7 * 86_400),
-    );
-    match (section.text("cron"), section.has("every")) {
-        (Some(_), true) => section.wrong("cron", "there can be every or cron, not both"),
-        (Some(line), false) => match Schedule::parse_cron(&line) {
-            Ok(schedule) => Some(schedule),
-            Err(e) => section.wrong(
-                "cron",
-                format!("must be a crontab line such as \"30 6 * * *\": {e}"),
-            ),
-        },
-        (None, true) => every.map(Schedule::Every),
-        (None, false) => Some(Schedule::Every(EVERY)),
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::api::error::ApiError;
 use super::download::error::DownloadError;
+use super::sql::error::SqlError;
 use super::xlsx::error::XlsxError;
 
 /// What a sync should make of an error.
@@ -108,6 +109,8 @@ pub enum SourceError {
     )]
     CursorExpired,
     #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
     Api(Box<ApiError>),
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
@@ -144,6 +147,7 @@ impl SourceError {
         match self {
             SourceError::Download(error) => error.refused_credential(),
             SourceError::Api(error) => error.refused_credential(),
+            SourceError::Sql(error) => error.refused_credential(),
             _ => None,
         }
     }
@@ -152,6 +156,7 @@ impl SourceError {
         match self {
             SourceError::Download(error) => error.verdict(),
             SourceError::Api(error) => error.verdict(),
+            SourceError::Sql(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,

@@ -150,6 +150,7 @@ impl FileSource {
             digest,
             as_of: picked.as_of(),
             cursor: None,
+            notices: Vec::new(),
         })
     }
 

@@ -7,6 +7,8 @@ mod calls;
 mod clock;
 mod commands;
 mod copies;
+mod guards;
+mod increments;
 mod matching;
 mod office;
 mod outbox;
