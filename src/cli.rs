@@ -9,6 +9,7 @@ mod metrics;
 mod outbox;
 mod pages;
 mod run;
+mod source;
 mod status;
 mod sync;
 mod terminal;
@@ -100,6 +101,7 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Lookup(what) => who::lookup(config, what).await,
         Command::Card(whom) => who::card(config, whom).await,
         Command::Sync(what) => sync::sync(config, what).await,
+        Command::Source(what) => source::source(config, what).await,
         Command::Status { json } => status::status(config, json).await,
         Command::Metrics => metrics::metrics(config).await,
         Command::Outbox(what) => outbox::outbox(config, what).await,

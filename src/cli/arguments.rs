@@ -41,6 +41,9 @@ pub(super) enum Command {
     ///
     /// Asks the running daemon, or does it itself if none runs.
     Sync(What),
+    /// See what a source can be, begin one, and try one out.
+    #[command(subcommand)]
+    Source(super::source::Source),
     /// Show at a glance how everything does.
     Status {
         /// For a script.

@@ -142,8 +142,14 @@ impl Columns {
             ("currency", self.currency),
         ];
         let names = self.name.iter().map(|place| ("name", Some(*place)));
-        let numbers = self.numbers.iter().map(|(place, _)| ("numbers", Some(*place)));
-        let fields = self.fields.iter().map(|(name, place)| (name.as_str(), Some(*place)));
+        let numbers = self
+            .numbers
+            .iter()
+            .map(|(place, _)| ("numbers", Some(*place)));
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, place)| (name.as_str(), Some(*place)));
         let all = before
             .into_iter()
             .chain(names)
@@ -151,7 +157,8 @@ impl Columns {
             .chain(numbers)
             .chain(after)
             .chain(fields);
-        all.filter_map(|(ours, place)| Some((ours, place?))).collect()
+        all.filter_map(|(ours, place)| Some((ours, place?)))
+            .collect()
     }
 }
 
