@@ -1,7 +1,7 @@
 //! What a sample says that an operator may overlook: a mapping that finds nothing, records without numbers.
 
 use super::sample::{Record, Sample, Value};
-use super::words::{NAME_CHARS, cut};
+use super::words::arrow;
 use crate::domain::contact::Contact;
 use crate::source::Source;
 use crate::source::reject::RowReason;
@@ -88,7 +88,5 @@ fn never_filled(records: &[Record]) -> Vec<String> {
         let mut values = records.iter().map(|r| r.mapped.get(*place));
         values.all(|value| value.is_none_or(is_blank))
     });
-    never
-        .map(|(_, value)| format!("{} <- {}", value.ours, cut(&value.column, NAME_CHARS)))
-        .collect()
+    never.map(|(_, value)| arrow(value)).collect()
 }

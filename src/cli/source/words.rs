@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
-use super::sample::{Record, Remark, Sample};
+use super::sample::{Record, Remark, Sample, Value};
 use crate::domain::contact::Contact;
 use crate::domain::money::{Locale, Side};
 use crate::source::Source;
@@ -15,7 +15,7 @@ use crate::source::settings::Kind;
 
 /// Characters shown of one value, and of a name: more would break the terminal's lines.
 const VALUE_CHARS: usize = 60;
-pub(super) const NAME_CHARS: usize = 32;
+const NAME_CHARS: usize = 32;
 /// Values shown of one record: CRMs give some hundred, of which few are ever mapped.
 const VALUES: usize = 40;
 /// Characters of the list of values that are empty.
@@ -120,16 +120,7 @@ fn record_lines(n: usize, record: &Record, locale: Locale) -> Vec<String> {
         lines.extend(raw(&record.raw));
     }
     lines.push("  mapped".to_owned());
-    let mapped = record.mapped.iter();
-    let named: Vec<(String, String)> = mapped
-        .map(|v| {
-            (
-                format!("{} <- {}", v.ours, cut(&v.column, NAME_CHARS)),
-                v.value.clone(),
-            )
-        })
-        .collect();
-    lines.extend(aligned(&named, '='));
+    lines.extend(mapped(&record.mapped));
     match &record.contact {
         Some(contact) => {
             lines.push("  becomes".to_owned());
@@ -148,6 +139,25 @@ fn record_lines(n: usize, record: &Record, locale: Locale) -> Vec<String> {
             .map(|r| format!("    ! {}", remark(r))),
     );
     lines
+}
+
+/// The values that say something, and where one was looked for in vain.
+fn mapped(values: &[Value]) -> Vec<String> {
+    let (empty, full): (Vec<_>, Vec<_>) = values.iter().partition(|v| v.value.trim().is_empty());
+    let pair = |v: &&Value| (arrow(v), v.value.clone());
+    let mut lines = aligned(&full.iter().map(pair).collect::<Vec<_>>(), '=');
+    if !empty.is_empty() {
+        let names: Vec<String> = empty.into_iter().map(arrow).collect();
+        lines.push(format!(
+            "    empty: {}",
+            cut(&names.join(", "), EMPTY_CHARS)
+        ));
+    }
+    lines
+}
+
+pub(super) fn arrow(value: &Value) -> String {
+    format!("{} <- {}", value.ours, cut(&value.column, NAME_CHARS))
 }
 
 fn remark(remark: &Remark) -> String {
@@ -260,7 +270,7 @@ fn updated(contact: &Contact) -> Option<String> {
 }
 
 /// On one line, without what would move the cursor, and not longer than so many characters.
-pub(super) fn cut(text: &str, most: usize) -> String {
+fn cut(text: &str, most: usize) -> String {
     let text = clean(text.trim());
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -316,7 +326,9 @@ fn as_json(record: &Record, locale: Locale) -> Json {
             "numbers": contact.numbers.iter().map(|n| n.e164()).collect::<Vec<_>>(),
             "without_country": contact.loose.iter().map(|n| n.digits().to_string()).collect::<Vec<_>>(),
             "switchboards": contact.switchboards.iter().map(|n| n.e164()).collect::<Vec<_>>(),
-            "balance": contact.balance,
+            "balance": contact.balance.as_ref().map(|money| {
+                json!({ "amount": money.amount.to_string(), "currency": money.currency.code() })
+            }),
             "balance_shown": balance(contact, locale),
             "ids": contact.ids,
             "owner": contact.owner,

@@ -1,0 +1,164 @@
+//! What `type` of a source can be: files, databases, the connectors that come with Ringcard, the operator's own.
+
+use std::path::{Path, PathBuf};
+
+use super::sketch::{About, Sketch};
+
+/// A kind that is no connector: it has a block of its own.
+pub(super) struct BuiltIn {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) group: Group,
+    pub(super) can: &'static [&'static str],
+    pub(super) full: &'static str,
+    pub(super) changes: &'static str,
+    pub(super) deletes: &'static str,
+    pub(super) balances: &'static str,
+    pub(super) proven: &'static str,
+    pub(super) block: Block,
+}
+
+/// What `source new` writes.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    /// With the places `@columns`, and `@keys` and `@tables` for what every source may have.
+    pub(super) text: &'static str,
+    /// By what the records are, the usual first.
+    pub(super) columns: &'static [(&'static str, &'static str)],
+}
+
+const CONTACTS: (&str, &str) = ("contacts", include_str!("blocks/contacts.toml"));
+const BALANCES: (&str, &str) = ("balances", include_str!("blocks/balances.toml"));
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    File,
+    Database,
+    Shipped,
+    Own,
+}
+
+impl Group {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Group::File => "files",
+            Group::Database => "databases",
+            Group::Shipped => "CRMs and ERPs",
+            Group::Own => "your own",
+        }
+    }
+}
+
+pub(super) const BUILT_IN: &[BuiltIn] = &[BuiltIn {
+    name: "csv",
+    title: "CSV files, replaced in place or dropped into a folder",
+    group: Group::File,
+    can: &["full", "balances"],
+    full: "the whole file, and only if it has changed",
+    changes: "no",
+    deletes: "with each full read",
+    balances: "a column, or a file of its own",
+    proven: "generated exports of 1,000,000 rows, damaged and hostile files",
+    block: Block {
+        text: include_str!("blocks/csv.toml"),
+        columns: &[CONTACTS, BALANCES],
+    },
+}];
+
+/// A kind as it is listed.
+pub(super) struct Kind {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) group: Group,
+    pub(super) can: Vec<&'static str>,
+    pub(super) about: About,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    Block(Block),
+    Connector(Box<Sketch>),
+}
+
+impl From<&BuiltIn> for Kind {
+    fn from(kind: &BuiltIn) -> Kind {
+        Kind {
+            name: kind.name.to_owned(),
+            title: kind.title.to_owned(),
+            group: kind.group,
+            can: kind.can.to_vec(),
+            about: About {
+                full: kind.full.to_owned(),
+                changes: kind.changes.to_owned(),
+                deletes: kind.deletes.to_owned(),
+                balances: kind.balances.to_owned(),
+                proven: kind.proven.to_owned(),
+            },
+            what: What::Block(kind.block),
+        }
+    }
+}
+
+impl Kind {
+    pub(super) fn objects(&self) -> Vec<&str> {
+        match &self.what {
+            What::Block(block) => block.columns.iter().map(|(name, _)| *name).collect(),
+            What::Connector(sketch) => sketch.objects.keys().map(String::as_str).collect(),
+        }
+    }
+
+    fn of(sketch: Sketch, group: Group) -> Kind {
+        Kind {
+            name: sketch.name.clone(),
+            title: sketch.title.clone(),
+            group,
+            can: sketch.can(),
+            about: sketch.about.clone(),
+            what: What::Connector(Box::new(sketch)),
+        }
+    }
+}
+
+/// The connectors' descriptions that come with Ringcard.
+fn shipped() -> Vec<(&'static str, &'static str)> {
+    Vec::new()
+}
+
+/// Where the operator's own are: beside the configuration.
+pub(super) fn own_directory(config: &Path) -> PathBuf {
+    config
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join("connectors.d")
+}
+
+/// All kinds, in the order of the list, and what is wrong with the operator's own.
+pub(super) fn kinds(config: &Path) -> (Vec<Kind>, Vec<String>) {
+    let mut kinds: Vec<Kind> = BUILT_IN.iter().map(Kind::from).collect();
+    let mut problems = Vec::new();
+    let mut add = |text: &str, group: Group, from: &str| match Sketch::parse(text) {
+        Ok(sketch) => kinds.push(Kind::of(sketch, group)),
+        Err(e) => problems.push(format!("{from}: {e}")),
+    };
+    for (name, text) in shipped() {
+        add(text, Group::Shipped, name);
+    }
+    let mut unreadable = Vec::new();
+    for path in own_files(&own_directory(config)) {
+        let shown = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => add(&text, Group::Own, &shown),
+            Err(e) => unreadable.push(format!("{shown} can't be read: {e}")),
+        }
+    }
+    problems.append(&mut unreadable);
+    (kinds, problems)
+}
+
+fn own_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_toml = |path: &PathBuf| path.extension().is_some_and(|e| e == "toml");
+    let mut files: Vec<_> = entries.map(|e| e.path()).filter(is_toml).collect();
+    files.sort();
+    files
+}
