@@ -8,6 +8,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use self::kinds::{Kind, kinds, own_directory};
+pub(super) use self::sample::Sample;
 use super::Failure;
 use super::terminal::{complain, say, say_json, table};
 

@@ -14,4 +14,5 @@ mod owners;
 mod process;
 mod service;
 mod silence;
+mod sources;
 mod webhook;
