@@ -87,7 +87,7 @@ async fn a_test_says_of_each_record_why_it_can_not_be_used() {
         (2, "can't be used: neither a name nor a company is given"),
         (3, "can't be used: no number is given"),
         (4, "! Bakiye: the balance is not an amount"),
-        (4, "! Telefon: the number is too short"),
+        (4, "! Telefon: the number is not a telephone number"),
         (4, "number +905325550104"),
         (4, "4 records, 1 of them can be used"),
         (4, "! 2 of 4 records have no number that can be used"),
