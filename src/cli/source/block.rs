@@ -10,8 +10,8 @@ use toml::{Table, Value};
 use super::kinds::{Block, Kind, What};
 use super::sketch::{Object, Sketch};
 
-/// Where comments behind a key begin, as in the blocks of files and databases.
-const ABOUT_AT: usize = 53;
+/// Characters of a key with its value before what is said about it, as in the blocks of files and databases.
+const KEY_CHARS: usize = 51;
 /// Characters of a line of comments.
 const LINE_CHARS: usize = 100;
 /// What every source may have.
@@ -47,7 +47,6 @@ pub(super) fn block(
 
 fn fill(block: &Block, kind: &str, object: &str, name: &str) -> String {
     let own = format!("name = \"{kind}\"");
-    let pad = " ".repeat(ABOUT_AT.saturating_sub(own.chars().count()));
     let given = format!("name = {}", Value::from(name));
     let mut keys = String::new();
     if object == "balances" {
@@ -55,12 +54,19 @@ fn fill(block: &Block, kind: &str, object: &str, name: &str) -> String {
         key(&mut keys, "kind", &Value::from(object), about);
     }
     keys.push_str(KEYS);
-    let columns = block.columns.iter().find(|(name, _)| *name == object);
+    let columns = block.records.iter().find(|r| r.object == object);
+    let secret = |of: &str| format!("/etc/ringcard/secrets/{of}-");
     let text = block.text;
-    text.replacen(&format!("{own}{pad}"), &format!("{given:ABOUT_AT$}"), 1)
-        .replace("@keys\n", &keys)
-        .replace("@columns\n", columns.map_or("", |(_, columns)| columns))
-        .replace("@tables\n", "")
+    text.replacen(
+        &format!("{own:KEY_CHARS$}"),
+        &format!("{given:KEY_CHARS$}"),
+        1,
+    )
+    .replace(&secret(kind), &secret(name))
+    .replace("@query\n", columns.map_or("", |r| r.query))
+    .replace("@keys\n", &keys)
+    .replace("@columns\n", columns.map_or("", |r| r.columns))
+    .replace("@tables\n", "")
 }
 
 fn of_connector(sketch: &Sketch, object: &str, name: &str) -> String {
@@ -223,7 +229,7 @@ fn key(text: &mut String, name: &str, value: &Value, about: &str) {
     match about {
         "" => text.push_str(&key),
         about => {
-            let _ = write!(text, "{key:ABOUT_AT$}# {about}");
+            let _ = write!(text, "{key:KEY_CHARS$}  # {about}");
         }
     }
     text.push('\n');

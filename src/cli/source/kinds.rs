@@ -21,14 +21,64 @@ pub(super) struct BuiltIn {
 /// What `source new` writes.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
-    /// With the places `@columns`, and `@keys` and `@tables` for what every source may have.
+    /// With the places `@query` and `@columns`, and `@keys` and `@tables` for what every source may have.
     pub(super) text: &'static str,
     /// By what the records are, the usual first.
-    pub(super) columns: &'static [(&'static str, &'static str)],
+    pub(super) records: &'static [Records],
 }
 
-const CONTACTS: (&str, &str) = ("contacts", include_str!("blocks/contacts.toml"));
-const BALANCES: (&str, &str) = ("balances", include_str!("blocks/balances.toml"));
+#[derive(Clone, Copy)]
+pub(super) struct Records {
+    pub(super) object: &'static str,
+    /// Of databases.
+    pub(super) query: &'static str,
+    pub(super) columns: &'static str,
+}
+
+const TABLES: &[Records] = &[
+    Records {
+        object: "contacts",
+        query: "",
+        columns: include_str!("blocks/contacts.toml"),
+    },
+    Records {
+        object: "balances",
+        query: "",
+        columns: include_str!("blocks/balances.toml"),
+    },
+];
+
+const OBJECTS: &[Records] = &[
+    Records {
+        object: "contacts",
+        query: "",
+        columns: include_str!("blocks/json-contacts.toml"),
+    },
+    Records {
+        object: "balances",
+        query: "",
+        columns: include_str!("blocks/json-balances.toml"),
+    },
+];
+
+const CARDS: &[Records] = &[Records {
+    object: "contacts",
+    query: "",
+    columns: include_str!("blocks/vcard-contacts.toml"),
+}];
+
+const QUERIES: &[Records] = &[
+    Records {
+        object: "contacts",
+        query: include_str!("blocks/sql-contacts-query.toml"),
+        columns: include_str!("blocks/sql-contacts.toml"),
+    },
+    Records {
+        object: "balances",
+        query: include_str!("blocks/sql-balances-query.toml"),
+        columns: include_str!("blocks/sql-balances.toml"),
+    },
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
@@ -49,21 +99,128 @@ impl Group {
     }
 }
 
-pub(super) const BUILT_IN: &[BuiltIn] = &[BuiltIn {
-    name: "csv",
-    title: "CSV files, replaced in place or dropped into a folder",
-    group: Group::File,
-    can: &["full", "balances"],
-    full: "the whole file, and only if it has changed",
-    changes: "no",
-    deletes: "with each full read",
-    balances: "a column, or a file of its own",
-    proven: "generated exports of 1,000,000 rows, damaged and hostile files",
-    block: Block {
-        text: include_str!("blocks/csv.toml"),
-        columns: &[CONTACTS, BALANCES],
+pub(super) const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        name: "csv",
+        title: "CSV files: in place, dropped into a folder, or over HTTPS",
+        group: Group::File,
+        can: &["full", "balances"],
+        full: "the whole file, and only if it has changed",
+        changes: "no: everything is read",
+        deletes: "with each full read",
+        balances: "a column, or a file of its own",
+        proven: "generated exports of 1,000,000 rows; damaged and hostile files",
+        block: Block {
+            text: include_str!("blocks/csv.toml"),
+            records: TABLES,
+        },
     },
-}];
+    BuiltIn {
+        name: "xlsx",
+        title: "Excel workbooks, from the same places",
+        group: Group::File,
+        can: &["full", "balances"],
+        full: "the whole file, and only if it has changed",
+        changes: "no: everything is read",
+        deletes: "with each full read",
+        balances: "a column, or a file of its own",
+        proven: "workbooks of openpyxl and XlsxWriter; damaged and hostile ones",
+        block: Block {
+            text: include_str!("blocks/xlsx.toml"),
+            records: TABLES,
+        },
+    },
+    BuiltIn {
+        name: "ndjson",
+        title: "JSON objects, one a line, from the same places",
+        group: Group::File,
+        can: &["full", "balances"],
+        full: "the whole file, and only if it has changed",
+        changes: "no: everything is read",
+        deletes: "with each full read",
+        balances: "a member, or a file of its own",
+        proven: "generated and damaged files",
+        block: Block {
+            text: include_str!("blocks/ndjson.toml"),
+            records: OBJECTS,
+        },
+    },
+    BuiltIn {
+        name: "json",
+        title: "a list of JSON objects, from the same places",
+        group: Group::File,
+        can: &["full", "balances"],
+        full: "the whole file, and only if it has changed",
+        changes: "no: everything is read",
+        deletes: "with each full read",
+        balances: "a member, or a file of its own",
+        proven: "generated and damaged files",
+        block: Block {
+            text: include_str!("blocks/json.toml"),
+            records: OBJECTS,
+        },
+    },
+    BuiltIn {
+        name: "vcard",
+        title: "vCard files of address books, from the same places",
+        group: Group::File,
+        can: &["full"],
+        full: "the whole file, and only if it has changed",
+        changes: "no: everything is read",
+        deletes: "with each full read",
+        balances: "no",
+        proven: "cards of versions 2.1, 3.0 and 4.0 as their standards and telephones write them",
+        block: Block {
+            text: include_str!("blocks/vcard.toml"),
+            records: CARDS,
+        },
+    },
+    BuiltIn {
+        name: "postgresql",
+        title: "PostgreSQL, by a query of yours",
+        group: Group::Database,
+        can: &["full", "changes", "deletes", "balances"],
+        full: "your query, streamed",
+        changes: "by cursor, the column that grows with each change",
+        deletes: "by deleted-query among the changes, or by comparing ids",
+        balances: "a column, or a query of its own",
+        proven: "a real PostgreSQL 15",
+        block: Block {
+            text: include_str!("blocks/postgresql.toml"),
+            records: QUERIES,
+        },
+    },
+    BuiltIn {
+        name: "mysql",
+        title: "MariaDB and MySQL, by a query of yours",
+        group: Group::Database,
+        can: &["full", "changes", "deletes", "balances"],
+        full: "your query, streamed",
+        changes: "by cursor, the column that grows with each change",
+        deletes: "by deleted-query among the changes, or by comparing ids",
+        balances: "a column, or a query of its own",
+        proven: "a real MariaDB 10.11",
+        block: Block {
+            text: include_str!("blocks/mysql.toml"),
+            records: QUERIES,
+        },
+    },
+    BuiltIn {
+        name: "sqlserver",
+        title: "Microsoft SQL Server, by a query of yours",
+        group: Group::Database,
+        can: &["full", "changes", "deletes", "balances"],
+        full: "your query, streamed",
+        changes: "by cursor, the column that grows with each change",
+        deletes: "by deleted-query among the changes, or by comparing ids",
+        balances: "a column, or a query of its own",
+        proven: "a stand-in that speaks the protocol by Microsoft's documentation; never a real server",
+        block: Block {
+            text: include_str!("blocks/sqlserver.toml"),
+            records: QUERIES,
+        },
+    },
+];
 
 /// A kind as it is listed.
 pub(super) struct Kind {
@@ -102,7 +259,7 @@ impl From<&BuiltIn> for Kind {
 impl Kind {
     pub(super) fn objects(&self) -> Vec<&str> {
         match &self.what {
-            What::Block(block) => block.columns.iter().map(|(name, _)| *name).collect(),
+            What::Block(block) => block.records.iter().map(|r| r.object).collect(),
             What::Connector(sketch) => sketch.objects.keys().map(String::as_str).collect(),
         }
     }

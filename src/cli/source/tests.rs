@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::block::block;
 use super::kinds::{BUILT_IN, Group, Kind, kinds};
+use super::sketch::About;
 use crate::config::{Config, Problems};
 
 /// A directory in which secrets are readable, with the rest of a configuration.
@@ -88,31 +89,54 @@ fn every_block_filled_with_its_own_examples_is_a_configuration() {
     }
 }
 
-/// A block with one of its commented lines taken up, together with those that it needs, and without the line
-/// that it stands instead of.
+/// A block with one of its commented lines taken up, together with those that it says it goes with, and without
+/// those that it says it stands instead of.
 fn taken_up(block: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = block.lines().collect();
-    let mut found = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        let Some(key) = line.strip_prefix("# ").filter(|l| is_key(l)) else {
-            continue;
-        };
-        let instead = key.split("# instead of ").nth(1);
-        let instead = instead.and_then(|words| words.split(':').next());
-        let of_money = key.starts_with("balance = ") || key.contains("# of balance");
-        let text = lines.iter().enumerate().filter_map(|(n, line)| {
+    let offered = lines.iter().filter_map(|line| line.strip_prefix("# "));
+    let offered: Vec<&str> = offered.filter(|line| is_key(line)).collect();
+    let name = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
+    let with_its_kin = |line: &str| {
+        let mut taken = vec![name(line)];
+        let mut next = 0;
+        while let Some(key) = taken.get(next).cloned() {
+            next += 1;
+            let about = offered.iter().filter(|l| name(l) == key);
+            for kin in about.flat_map(|l| named(l, "with ")) {
+                if !taken.contains(&kin) {
+                    taken.push(kin);
+                }
+            }
+        }
+        taken
+    };
+    let take = |line: &&str| {
+        let taken = with_its_kin(line);
+        let of_taken = offered.iter().filter(|l| taken.contains(&name(l)));
+        let left: Vec<String> = of_taken.flat_map(|l| named(l, "instead of ")).collect();
+        let kept = lines.iter().filter_map(|line| {
             let bare = line.trim_start_matches("# ");
-            let is = |key: &str| bare.starts_with(&format!("{key} = "));
-            let needed = of_money && (is("balance") || is("default-currency"));
-            match () {
-                () if n == at || needed => Some(bare),
-                () if instead.is_some_and(is) => None,
-                () => Some(*line),
+            match (taken.contains(&name(bare)), left.contains(&name(line))) {
+                (_, true) => None,
+                (true, _) => Some(bare),
+                _ => Some(*line),
             }
         });
-        found.push((key.to_owned(), text.collect::<Vec<_>>().join("\n")));
-    }
-    found
+        (line.to_string(), kept.collect::<Vec<_>>().join("\n"))
+    };
+    offered.iter().map(take).collect()
+}
+
+/// The keys that what is said about a key names after such a word: `with url and user: ...`.
+fn named(line: &str, word: &str) -> Vec<String> {
+    let about = line
+        .rsplit_once("  # ")
+        .and_then(|(_, about)| about.strip_prefix(word));
+    let keys = about.and_then(|about| about.split([':', ';', '(']).next());
+    keys.into_iter()
+        .flat_map(|keys| keys.trim().split(" and "))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn is_key(line: &str) -> bool {
@@ -122,40 +146,48 @@ fn is_key(line: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
+/// A block without the tables that stand there as comments, and these.
+fn apart(block: &str) -> (String, Vec<String>) {
+    let (mut rest, mut tables) = (Vec::new(), Vec::new());
+    for part in block.split("\n\n") {
+        match part.find("# [source.") {
+            Some(at) => {
+                rest.push(&part[..at]);
+                tables.push(part[at..].to_owned());
+            }
+            None => rest.push(part),
+        }
+    }
+    (rest.join("\n\n"), tables)
+}
+
 #[test]
 fn every_key_that_a_block_offers_is_one() {
     let office = Office::new();
     let mut tried = 0;
-    for (kind, block) in blocks() {
-        // Those of a connector's mapping are taken up together, below.
-        let upper = block.split("# [source.columns]").next().unwrap();
-        for (key, text) in taken_up(upper) {
+    for (_, block) in blocks() {
+        let (block, _) = apart(&block);
+        for (_, text) in taken_up(&block) {
             tried += 1;
-            let Err(problems) = office.read(&text) else {
-                continue;
-            };
-            let told = problems.to_string();
-            let name = key.split(" = ").next().unwrap();
-            let unknown = format!("{name}: no such key");
-            let wrong = format!("{name} = ");
-            assert!(
-                !told.contains(&unknown) && !told.contains(&wrong),
-                "{kind}: {key}\n{told}"
-            );
+            office.takes(&text);
         }
     }
     assert!(tried > 10);
 }
 
 #[test]
-fn the_connectors_own_mapping_can_be_taken_up_as_it_is_shown() {
+fn every_table_that_a_block_offers_can_be_taken_up_as_it_is_shown() {
     let office = Office::new();
     for (_, block) in blocks() {
-        let Some((upper, lower)) = block.split_once("# [source.columns]\n") else {
-            continue;
-        };
-        let lower: Vec<&str> = lower.lines().map(|l| l.trim_start_matches("# ")).collect();
-        office.takes(&format!("{upper}[source.columns]\n{}\n", lower.join("\n")));
+        let (rest, tables) = apart(&block);
+        for table in tables {
+            let bare = table.lines().map(|line| line.trim_start_matches("# "));
+            let keys = bare.filter(|line| line.starts_with('[') || is_key(line));
+            office.takes(&format!(
+                "{rest}\n{}\n",
+                keys.collect::<Vec<_>>().join("\n")
+            ));
+        }
     }
 }
 
@@ -279,5 +311,59 @@ fn a_description_that_can_not_be_read_is_told_with_its_file() {
     assert!(
         problems[0].contains("acme.toml can't be read: "),
         "{problems:?}"
+    );
+}
+
+const SOURCES: &str = "docs/sources.md";
+const TABLE: [&str; 2] = [
+    "<!-- kinds: made of the descriptions -->\n",
+    "<!-- end of kinds -->\n",
+];
+
+/// What docs/sources.md shows of each kind, as the descriptions say it.
+fn documented(kinds: &[Kind]) -> String {
+    let mut table = String::from(
+        "| `type` | everything | changes | deletions | balances | proven against |\n|---|---|---|---|---|---|\n",
+    );
+    for kind in kinds {
+        let About {
+            full,
+            changes,
+            deletes,
+            balances,
+            proven,
+        } = &kind.about;
+        let cells = [full, changes, deletes, balances, proven].map(|c| c.replace('|', "\\|"));
+        table.push_str(&format!("| `{}` | {} |\n", kind.name, cells.join(" | ")));
+    }
+    table
+}
+
+#[test]
+fn the_documentations_table_is_what_the_descriptions_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SOURCES);
+    let text = fs::read_to_string(&path).unwrap();
+    let (kinds, _) = kinds(Path::new("/nonexistent/ringcard.toml"));
+    for kind in &kinds {
+        let clauses = [&kind.about.full, &kind.about.changes, &kind.about.deletes];
+        let clauses = clauses
+            .into_iter()
+            .chain([&kind.about.balances, &kind.about.proven]);
+        for clause in clauses {
+            let is_one = !clause.is_empty() && !clause.contains('\n') && !clause.ends_with('.');
+            assert!(is_one, "{}: {clause:?} is no clause", kind.name);
+        }
+    }
+    let (before, rest) = text.split_once(TABLE[0]).unwrap();
+    let (table, after) = rest.split_once(TABLE[1]).unwrap();
+    let made = documented(&kinds);
+    if std::env::var_os("RINGCARD_GOLDEN").is_some_and(|v| v == "write") {
+        let [begin, end] = TABLE;
+        fs::write(&path, format!("{before}{begin}{made}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(
+        table, made,
+        "the table differs: RINGCARD_GOLDEN=write cargo test --lib cli::source writes it anew"
     );
 }
