@@ -7,6 +7,7 @@
 mod accounts;
 mod cards;
 mod columns;
+mod connectors;
 mod dialling;
 mod duration;
 mod matching;
@@ -25,7 +26,7 @@ pub use cards::{AfterCall, CardConfig};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use sources::{ReadFrom, SourceConfig};
+pub use sources::{ApiFrom, ReadFrom, SourceConfig};
 
 use crate::domain::money::Locale;
 use crate::hipcall::Trust;

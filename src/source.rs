@@ -15,6 +15,7 @@ use self::file::Picked;
 use self::read::{Abilities, Job, ReadReport, Taker};
 use self::settings::RecordSettings;
 
+pub mod api;
 pub mod archive;
 mod cell;
 pub mod csv;
@@ -24,6 +25,8 @@ pub mod error;
 pub mod file;
 mod guard;
 mod header;
+mod http;
+pub mod json;
 pub mod read;
 pub mod reject;
 mod row;
@@ -34,6 +37,7 @@ pub mod settings;
 #[derive(Debug)]
 pub enum Source {
     Csv(csv::CsvSource),
+    Api(api::ApiSource),
 }
 
 impl Source {
@@ -41,6 +45,7 @@ impl Source {
     pub fn records(&self) -> &RecordSettings {
         match self {
             Source::Csv(source) => source.records(),
+            Source::Api(source) => source.records(),
         }
     }
 
@@ -52,6 +57,7 @@ impl Source {
     pub fn abilities(&self) -> Abilities {
         match self {
             Source::Csv(_) => Abilities::default(),
+            Source::Api(source) => source.abilities(),
         }
     }
 
@@ -59,6 +65,7 @@ impl Source {
     pub fn is_folder(&self) -> bool {
         match self {
             Source::Csv(source) => source.is_folder(),
+            Source::Api(_) => false,
         }
     }
 
@@ -66,6 +73,7 @@ impl Source {
     pub fn pick(&self, now: SystemTime) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::Csv(source) => source.pick(now).map(Some),
+            Source::Api(_) => Ok(None),
         }
     }
 
@@ -73,6 +81,7 @@ impl Source {
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::Csv(source) => source.pick_archived().map(Some),
+            Source::Api(_) => Ok(None),
         }
     }
 
@@ -80,6 +89,7 @@ impl Source {
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
             Source::Csv(source) => source.digest(picked),
+            Source::Api(_) => Err(SourceError::NothingPicked),
         }
     }
 
@@ -92,6 +102,7 @@ impl Source {
     ) -> Result<ReadReport, ReadError<E>> {
         match (self, picked) {
             (Source::Csv(source), Some(picked)) => source.read(picked, job, taker),
+            (Source::Api(source), _) => source.read(job, taker),
             (Source::Csv(_), None) => Err(SourceError::NothingPicked.into()),
         }
     }
@@ -100,7 +111,7 @@ impl Source {
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
             (Source::Csv(source), Some(picked)) => source.settle(picked),
-            (_, None) => Ok(()),
+            (Source::Api(_), _) | (_, None) => Ok(()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `[source.columns]`: what the columns of a source mean, by its kind.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::dialling;
 use super::reader::{Item, Section};
@@ -9,6 +10,7 @@ use crate::domain::dialling::Dialling;
 use crate::domain::join::JoinBy;
 use crate::domain::merge::VALUES;
 use crate::domain::money::{Currency, DecimalSign};
+use crate::source::json::Extractor;
 use crate::source::settings::{
     BalanceColumn, BalanceSign, Kind, Line, Mapping, NumbersColumn, UpdatedColumn,
 };
@@ -234,6 +236,19 @@ fn balance(columns: &Section<'_>) -> Option<BalanceColumn> {
         decimal: decimal.unwrap_or_default(),
         sign: sign.unwrap_or_default(),
     })
+}
+
+/// The mapping over JSON records, whose columns are members, paths or expressions.
+pub(super) fn over_json(columns: &Section<'_>, mapping: &Mapping) -> Option<Arc<Extractor>> {
+    match Extractor::new(mapping) {
+        Ok(extractor) => Some(Arc::new(extractor)),
+        Err(errors) => {
+            for error in errors {
+                columns.complain(error.to_string());
+            }
+            None
+        }
+    }
 }
 
 #[cfg(test)]

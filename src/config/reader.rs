@@ -18,6 +18,8 @@ use super::problem::{Problem, Problems};
 
 mod free;
 mod items;
+mod json;
+mod over;
 
 /// Longest value repeated in a problem, in characters.
 const SHOWN_CHARS: usize = 60;
@@ -91,6 +93,8 @@ pub(super) struct Section<'a> {
     table: &'a DeTable<'a>,
     notes: &'a Notes<'a>,
     asked: RefCell<BTreeSet<&'static str>>,
+    /// What holds where this table says nothing.
+    under: Option<over::Under<'a>>,
 }
 
 impl<'a> Section<'a> {
@@ -101,7 +105,13 @@ impl<'a> Section<'a> {
             table,
             notes,
             asked: RefCell::default(),
+            under: None,
         }
+    }
+
+    /// Where relative paths start.
+    pub(super) fn directory(&self) -> &Path {
+        &self.notes.directory
     }
 
     pub(super) fn is_text(&self, key: &'static str) -> bool {
@@ -118,7 +128,7 @@ impl<'a> Section<'a> {
 
     fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().insert(key);
-        self.table.get(key)
+        self.found(key)
     }
 
     fn name(&self, key: &str) -> String {
@@ -144,10 +154,10 @@ impl<'a> Section<'a> {
     pub(super) fn wrong<T>(&self, key: &'static str, what: impl Into<String>) -> Option<T> {
         match self.value(key) {
             Some(value) => {
-                let shown = self.shown(value);
-                self.notes.add(
+                let shown = self.shown(key, value);
+                self.notes_of(key).add(
                     value.span().start,
-                    format!("{} = {shown}", self.name(key)),
+                    format!("{} = {shown}", self.name_of(key)),
                     what,
                 );
             }
@@ -159,12 +169,13 @@ impl<'a> Section<'a> {
     /// The same without the value, which may be a secret.
     pub(super) fn wrong_secret<T>(&self, key: &'static str, what: impl Into<String>) -> Option<T> {
         let at = self.value(key).map_or(self.at, |v| v.span().start);
-        self.notes.add(at, self.name(key), what);
+        self.notes_of(key).add(at, self.name_of(key), what);
         None
     }
 
-    fn shown(&self, value: &Spanned<DeValue<'_>>) -> String {
-        let source = self.notes.text.get(value.span()).unwrap_or_default();
+    fn shown(&self, key: &str, value: &Spanned<DeValue<'_>>) -> String {
+        let text = self.notes_of(key).text;
+        let source = text.get(value.span()).unwrap_or_default();
         let line = source.lines().next().unwrap_or_default();
         let mut shown: String = line.chars().take(SHOWN_CHARS).collect();
         if shown.len() < source.len() {
@@ -281,12 +292,7 @@ impl<'a> Section<'a> {
     pub(super) fn section(&self, key: &'static str) -> Option<Section<'a>> {
         let value = self.value(key)?;
         match value.get_ref().as_table() {
-            Some(table) => Some(Section::new(
-                self.name(key),
-                value.span().start,
-                table,
-                self.notes,
-            )),
+            Some(table) => Some(self.child(key, value.span().start, table)),
             None => self.wrong(key, format!("must be a table: write [{}]", self.name(key))),
         }
     }
@@ -336,13 +342,12 @@ impl Drop for Section<'_> {
         if asked.contains(ANY) {
             return;
         }
-        for (key, value) in self.table {
-            if !asked.contains(key.get_ref().as_ref()) {
-                let allowed = asked.iter().copied().collect::<Vec<_>>().join(", ");
-                let what = format!("no such key; here there can be: {allowed}");
-                self.notes
-                    .add(value.span().start, self.name(key.get_ref()), what);
-            }
+        let is_unknown = |key: &str| !asked.contains(key);
+        for (key, value) in self.everything().filter(|(key, _)| is_unknown(key)) {
+            let allowed = asked.iter().copied().collect::<Vec<_>>().join(", ");
+            let what = format!("no such key; here there can be: {allowed}");
+            self.notes_of(key)
+                .add(value.span().start, self.name_of(key), what);
         }
     }
 }

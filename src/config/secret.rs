@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-const ALLOWED: &str = "{ file = \"/etc/ringcard/...\" } or { credential = \"name\" }";
+pub(super) const ALLOWED: &str = "{ file = \"/etc/ringcard/...\" } or { credential = \"name\" }";
 
 /// The lines of the secret that `key` points to, and their file; every problem is noted, none repeats a secret.
 pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<(Vec<Secret>, PathBuf)> {
@@ -45,29 +45,56 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<(Vec<Secr
     }
 }
 
+/// The secrets of a table whose keys are not ours: the first line of each, and its file. Every problem is noted.
+pub(super) fn read_each(table: &Section<'_>) -> Vec<(String, Option<(Secret, PathBuf)>)> {
+    let read = |(name, section): (String, Option<Section<'_>>)| {
+        let path = match section {
+            Some(section) => in_table(&section),
+            None => Err(IN_FILES.to_owned()),
+        };
+        let secret = path.and_then(|path| {
+            let first = lines(&path)?.into_iter().next();
+            let nothing = || format!("{} holds nothing", path.display());
+            Ok((first.ok_or_else(nothing)?, path))
+        });
+        let secret = secret
+            .map_err(|what| table.wrong_secret_at(&name, what))
+            .ok();
+        (name, secret)
+    };
+    table.free_tables().into_iter().map(read).collect()
+}
+
+const IN_FILES: &str = "a secret must not stand in the configuration; put it into a file of mode 0600 and write \
+    { file = \"/etc/ringcard/...\" } or { credential = \"name\" }";
+
 fn place(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
     if section.is_text(key) {
-        let what = format!(
-            "a secret must not stand in the configuration; put it into a file of mode 0600 and write {ALLOWED}"
-        );
-        return section.wrong_secret(key, what);
+        return section.wrong_secret(key, IN_FILES);
     }
     // Whatever else stands there may be the secret itself: nothing of it is repeated.
     if !section.is_table(key) {
         return section.wrong_secret(key, format!("must be {ALLOWED}"));
     }
     let table = section.section(key)?;
+    match in_table(&table) {
+        Ok(path) => Some(path),
+        Err(what) => section.wrong_secret(key, what),
+    }
+}
+
+fn in_table(table: &Section<'_>) -> Result<PathBuf, String> {
     match (table.path("file"), table.text("credential")) {
-        (Some(path), None) => Some(path),
+        (Some(path), None) => Ok(path),
         (None, Some(name)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-            Some(directory) if !name.contains('/') => Some(PathBuf::from(directory).join(name)),
-            Some(_) => section.wrong(key, "a credential's name has no slash"),
-            None => section.wrong(
-                key,
-                "there are no credentials here: the unit needs LoadCredential= or SetCredential=",
+            Some(directory) if !name.contains('/') => Ok(PathBuf::from(directory).join(name)),
+            Some(_) => Err("a credential's name has no slash".into()),
+            None => Err(
+                "there are no credentials here: the unit needs LoadCredential= or SetCredential="
+                    .into(),
             ),
         },
-        _ => section.wrong_secret(key, format!("must be {ALLOWED}")),
+        _ => Err(format!("must be {ALLOWED}")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
+use super::connectors::{self, Description};
 use super::dialling;
 use super::reader::Section;
 use crate::domain::dialling::Dialling;
@@ -12,10 +13,14 @@ use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
+use crate::source::api::ApiSource;
 use crate::source::csv::CsvSource;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 
+mod api;
 mod files;
+
+pub use api::ApiFrom;
 
 /// How often a source is read unless told otherwise.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -35,13 +40,18 @@ pub struct SourceConfig {
 /// Where a source's records come from, by its `type`.
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
-    Csv { location: Location, format: Format },
+    Csv {
+        location: Location,
+        format: Format,
+    },
+    /// By a connector.
+    Api(Box<ApiFrom>),
 }
 
 impl SourceConfig {
     /// The source, ready to be read. `state` is a directory of its own, for what it has to remember; it may
     /// not be there yet.
-    pub fn open(&self, _state: &Path) -> Source {
+    pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
             ReadFrom::Csv { location, format } => Source::Csv(CsvSource::new(FileSettings {
@@ -49,6 +59,7 @@ impl SourceConfig {
                 location: location.clone(),
                 format: format.clone(),
             })),
+            ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
         }
     }
 
@@ -65,20 +76,24 @@ impl SourceConfig {
     }
 }
 
-/// What `type` can say.
-const TYPES: &str = "\"csv\"";
+/// What `type` can say beside the names of connectors.
+const TYPES: [&str; 1] = ["csv"];
 
-#[derive(Clone, Copy)]
 enum Type {
     Csv,
+    Connector(Result<Description, String>),
 }
 
 impl Type {
-    fn parse(text: &str) -> Option<Type> {
-        match text {
+    fn of(section: &Section<'_>) -> Option<Type> {
+        let directory = section.directory();
+        let names = || connectors::names(directory);
+        let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
+        let allowed = any_of(&all.collect::<Vec<_>>());
+        section.required("type", &allowed, |text| match text {
             "csv" => Some(Type::Csv),
-            _ => None,
-        }
+            name => connectors::find(directory, name).map(Type::Connector),
+        })
     }
 }
 
@@ -170,37 +185,31 @@ fn has(by: JoinBy, mapping: &Mapping) -> bool {
     }
 }
 
-fn any_of(names: &[&str]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+fn any_of(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("\"{}\"", name.as_ref()))
+        .collect();
     quoted.join(" or ")
 }
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let from = match section.required("type", TYPES, Type::parse) {
-        Some(Type::Csv) => files::csv(section),
-        None => {
-            // Which keys are right is the type's to say.
-            section.hush();
-            None
-        }
-    };
     let schedule = schedule(section);
-    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
     let outer = Dialling {
         region,
         ..Dialling::default()
     };
     let dialling = dialling::within(section, &outer);
-    let kind = kind.or((!section.has("kind")).then(Records::default));
-    let columns = section.required_section("columns").and_then(|columns| {
-        let Some(kind) = kind else {
-            // Which keys are right is the kind's to say.
-            columns.hush();
-            return None;
-        };
-        columns::read(&columns, kind, &dialling)
-    });
+    let (from, columns) = match Type::of(section) {
+        Some(Type::Csv) => (files::csv(section), own_columns(section, &dialling)),
+        Some(Type::Connector(description)) => by_connector(section, description, &dialling),
+        None => {
+            // Which keys are right is the type's to say.
+            section.hush();
+            (None, None)
+        }
+    };
     let Columns {
         kind,
         mapping,
@@ -217,6 +226,37 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         },
         from: from?,
     })
+}
+
+/// The mapping of a source that brings none.
+fn own_columns(section: &Section<'_>, dialling: &Dialling) -> Option<Columns> {
+    let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
+    let kind = kind.or((!section.has("kind")).then(Records::default));
+    section.required_section("columns").and_then(|columns| {
+        let Some(kind) = kind else {
+            // Which keys are right is the kind's to say.
+            columns.hush();
+            return None;
+        };
+        columns::read(&columns, kind, dialling)
+    })
+}
+
+fn by_connector(
+    section: &Section<'_>,
+    description: Result<Description, String>,
+    dialling: &Dialling,
+) -> (Option<ReadFrom>, Option<Columns>) {
+    let read = match description {
+        Ok(description) => api::read(section, &description, dialling),
+        Err(what) => section.wrong("type", what),
+    };
+    if read.is_none() {
+        // What could not be read of the description decides which keys are right.
+        section.hush();
+    }
+    let (from, columns) = read.unzip();
+    (from.map(|from| ReadFrom::Api(Box::new(from))), columns)
 }
 
 fn schedule(section: &Section<'_>) -> Option<Schedule> {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::api::error::ApiError;
+
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -83,6 +85,12 @@ pub enum SourceError {
     TooManyContacts { from: String, limit: u64 },
     #[error("there is no file to read")]
     NothingPicked,
+    #[error(
+        "the source no longer tells what has changed since the last sync: everything must be read"
+    )]
+    CursorExpired,
+    #[error(transparent)]
+    Api(Box<ApiError>),
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
 }
@@ -106,15 +114,25 @@ impl SourceError {
         }
     }
 
+    /// What has to be renewed, in words, if the source refuses who asks.
+    pub fn refused_credential(&self) -> Option<&str> {
+        match self {
+            SourceError::Api(error) => error.refused_credential(),
+            _ => None,
+        }
+    }
+
     pub fn verdict(&self) -> Verdict {
         match self {
+            SourceError::Api(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
             // A share that hangs or a worn card may answer the next time.
-            SourceError::Io { .. } | SourceError::Changed { .. } | SourceError::Halted => {
-                Verdict::TryLater
-            }
+            SourceError::Io { .. }
+            | SourceError::Changed { .. }
+            | SourceError::CursorExpired
+            | SourceError::Halted => Verdict::TryLater,
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

@@ -29,6 +29,7 @@ pub enum RowReason {
     DuplicateKey,
     NoId,
     NoUsableId,
+    Structure,
 }
 
 impl RowReason {
@@ -46,6 +47,9 @@ impl RowReason {
             RowReason::DuplicateKey => "an earlier row has the same key",
             RowReason::NoId => "the join column is empty, so whose values these are is unknown",
             RowReason::NoUsableId => "the value of the join column can't be used",
+            RowReason::Structure => {
+                "a mapped value is a structure, or its expression does not fit: name a member within it"
+            }
         }
     }
 }

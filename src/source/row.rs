@@ -74,6 +74,25 @@ impl<'a> RowReader<'a> {
         self.keys = None;
     }
 
+    /// Whether a contact with the row's key was made already.
+    pub(super) fn knows(&self, row: Row<'_>) -> bool {
+        let key = self.columns.key.and_then(|column| row.values.get(column));
+        let hash = key.map(|key| self.hasher.hash_one(key.trim()));
+        let known = self.keys.as_ref().zip(hash);
+        known.is_some_and(|(keys, hash)| keys.contains(&hash))
+    }
+
+    /// What stands in the column that a record is known by; empty if there is none.
+    pub(super) fn identity<'r>(&self, row: Row<'r>) -> &'r str {
+        let column = match self.settings.kind {
+            Kind::Contacts => self.columns.key,
+            Kind::Balances(_) => self.columns.join,
+        };
+        column
+            .and_then(|column| row.values.get(column))
+            .unwrap_or_default()
+    }
+
     pub(super) fn contact(
         &mut self,
         row: Row<'_>,

@@ -8,7 +8,7 @@ use ::csv::StringRecord;
 use super::error::{ReadError, SourceError};
 use super::header::Columns;
 use super::read::{Mapped, Taker};
-use super::reject::Rejects;
+use super::reject::{Example, Rejects, RowReason};
 use super::row::{Row, RowPlace, RowReader};
 use super::settings::RecordSettings;
 
@@ -25,6 +25,11 @@ pub(super) struct Rows<'a> {
     pub(super) contacts: u64,
     pub(super) rejects: Rejects,
     pub(super) limit: u64,
+    settings: &'a RecordSettings,
+    /// Rows are changes to what was read before.
+    are_changes: bool,
+    /// Some of the rows were handed out already.
+    is_again: bool,
 }
 
 impl<'a> Rows<'a> {
@@ -36,6 +41,9 @@ impl<'a> Rows<'a> {
             contacts: 0,
             rejects: Rejects::default(),
             limit: CONTACTS,
+            settings,
+            are_changes: false,
+            is_again: false,
         }
     }
 
@@ -46,8 +54,20 @@ impl<'a> Rows<'a> {
     }
 
     /// Changes may hold a record more than once, of which the last is right.
+    ///
+    /// A record that gave a contact once and gives none now, such as one whose number was taken away, is gone:
+    /// who is called by it now may be somebody else.
     pub(super) fn let_repeat(&mut self) {
         self.reader.let_repeat();
+        self.are_changes = true;
+    }
+
+    /// What follows begins with what was handed out already, as far as it has a key. False if none is mapped:
+    /// then nobody could tell.
+    pub(super) fn begin_again(&mut self) -> bool {
+        (self.rows, self.rejects) = (0, Rejects::default());
+        self.is_again = true;
+        self.are_changes || self.settings.mapping.key.is_some()
     }
 
     /// Hands out the contact that the row makes, or counts why it makes none.
@@ -63,8 +83,11 @@ impl<'a> Rows<'a> {
             columns: self.reader.columns(),
             row: row.values,
         });
-        let Some(contact) = self.reader.contact(row, place, &mut self.rejects) else {
+        if self.is_again && self.reader.knows(row) {
             return Ok(());
+        }
+        let Some(contact) = self.reader.contact(row, place, &mut self.rejects) else {
+            return self.no_more(self.reader.identity(row), taker);
         };
         if self.contacts == self.limit {
             let (from, limit) = (self.from.clone(), self.limit);
@@ -72,6 +95,33 @@ impl<'a> Rows<'a> {
         }
         self.contacts += 1;
         taker.contact(contact).map_err(ReadError::Row)
+    }
+
+    pub(super) fn identity_column(&self) -> Option<&'a str> {
+        self.settings.identity_column()
+    }
+
+    /// Among changes, the record with this text as its id gives no contact any more.
+    pub(super) fn no_more<E>(
+        &self,
+        id: &str,
+        taker: &mut dyn Taker<Error = E>,
+    ) -> Result<(), ReadError<E>> {
+        match self.settings.identity(id) {
+            Some(identity) if self.are_changes => taker.gone(&identity).map_err(ReadError::Row),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a record that gives no row.
+    pub(super) fn refuse(&mut self, reason: RowReason, line: u64, column: Option<&str>) {
+        self.rows += 1;
+        self.rejects.row(reason, || Example {
+            line,
+            column: column.map(str::to_owned),
+            reason: reason.words().to_owned(),
+            value: String::new(),
+        });
     }
 
     /// Whether it is time to tell how far the read has come.

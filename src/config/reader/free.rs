@@ -2,20 +2,19 @@
 
 use std::ops::RangeInclusive;
 
+use toml::Spanned;
+use toml::de::DeValue;
+
 use super::Section;
 
 impl<'a> Section<'a> {
     /// Every key with a text, where the keys are the operator's to choose.
     pub(in crate::config) fn free_texts(&self) -> Vec<(String, String)> {
         let mut texts = Vec::new();
-        for (key, value) in self.table {
+        for (key, value) in self.everything() {
             match value.get_ref().as_str() {
-                Some(text) => texts.push((key.get_ref().to_string(), text.to_owned())),
-                None => self.notes.add(
-                    value.span().start,
-                    format!("{} = {}", self.name(key.get_ref()), self.shown(value)),
-                    "must be a text in quotes",
-                ),
+                Some(text) => texts.push((key.to_owned(), text.to_owned())),
+                None => self.wrong_at(key, "must be a text in quotes"),
             }
         }
         self.hush();
@@ -25,7 +24,7 @@ impl<'a> Section<'a> {
     /// Every key with a text or a list of texts, where the keys are the operator's to choose.
     pub(in crate::config) fn free_lists(&self) -> Vec<(String, Vec<String>)> {
         let mut lists = Vec::new();
-        for (key, value) in self.table {
+        for (key, value) in self.everything() {
             let value = value.get_ref();
             let one = value.as_str().map(|text| vec![text.to_owned()]);
             let many = value.as_array().and_then(|list| {
@@ -33,8 +32,8 @@ impl<'a> Section<'a> {
                 texts.collect::<Option<Vec<String>>>()
             });
             match one.or(many).filter(|texts| !texts.is_empty()) {
-                Some(texts) => lists.push((key.get_ref().to_string(), texts)),
-                None => self.wrong_at(key.get_ref(), "must be a text in quotes, or a list of such"),
+                Some(texts) => lists.push((key.to_owned(), texts)),
+                None => self.wrong_at(key, "must be a text in quotes, or a list of such"),
             }
         }
         self.hush();
@@ -65,12 +64,12 @@ impl<'a> Section<'a> {
     /// Every key with a table, where the keys are the operator's to choose.
     pub(in crate::config) fn free_sections(&self) -> Vec<(String, Section<'a>)> {
         let mut sections = Vec::new();
-        for (key, value) in self.table {
-            let name = key.get_ref().to_string();
+        for (key, value) in self.everything() {
+            let name = key.to_owned();
             match value.get_ref().as_table() {
                 Some(table) => {
                     let at = value.span().start;
-                    let section = Section::new(self.name(&name), at, table, self.notes);
+                    let section = self.child(key, at, table);
                     sections.push((name, section));
                 }
                 None => self.wrong_at(&name, format!("must be a table: write {name} = {{ ... }}")),
@@ -82,10 +81,46 @@ impl<'a> Section<'a> {
 
     /// Notes what is wrong with a key that the operator chose.
     pub(in crate::config) fn wrong_at(&self, key: &str, what: impl Into<String>) {
-        if let Some(value) = self.table.get(key) {
-            let subject = format!("{} = {}", self.name(key), self.shown(value));
-            self.notes.add(value.span().start, subject, what);
+        if let Some(value) = self.found(key) {
+            let subject = format!("{} = {}", self.name_of(key), self.shown(key, value));
+            self.notes_of(key).add(value.span().start, subject, what);
         }
+    }
+
+    /// The same without the value, which may be a secret.
+    pub(in crate::config) fn wrong_secret_at(&self, key: &str, what: impl Into<String>) {
+        let at = self.found(key).map_or(self.at, |value| value.span().start);
+        self.notes_of(key).add(at, self.name_of(key), what);
+    }
+
+    /// Notes that a key is not there and must be, where the keys are not ours.
+    pub(in crate::config) fn missing_at(&self, key: &str, allowed: &str) {
+        self.notes.add(
+            self.at,
+            self.name(key),
+            format!("is missing; give {allowed}"),
+        );
+    }
+
+    /// Every key, with its table if it is one; nothing is said of those that are none.
+    pub(in crate::config) fn free_tables(&self) -> Vec<(String, Option<Section<'a>>)> {
+        let table = |(key, value): (&'a str, &'a Spanned<DeValue<'a>>)| {
+            let table = value.get_ref().as_table();
+            let section = table.map(|table| self.child(key, value.span().start, table));
+            (key.to_owned(), section)
+        };
+        let tables = self.everything().map(table).collect();
+        self.hush();
+        tables
+    }
+
+    pub(in crate::config) fn has_key(&self, key: &str) -> bool {
+        self.found(key).is_some()
+    }
+
+    /// Notes what is wrong with the table as a whole.
+    pub(in crate::config) fn complain(&self, what: impl Into<String>) {
+        self.notes.add(self.at, self.path.clone(), what);
     }
 
     /// The names of the tables of `[[key]]`, also of those that can't be used.

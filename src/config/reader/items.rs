@@ -30,7 +30,12 @@ impl<'a> Section<'a> {
             DeValue::Table(table) => {
                 let path = format!("{}.{}", self.name(key), i + 1);
                 let at = value.span().start;
-                Some(Item::Table(Section::new(path, at, table, self.notes)))
+                Some(Item::Table(Section::new(
+                    path,
+                    at,
+                    table,
+                    self.notes_of(key),
+                )))
             }
             _ => None,
         };

@@ -1,0 +1,1 @@
+//! Descriptions, read as an operator writes them.

@@ -1,0 +1,195 @@
+//! What an answer means: records, a limit, a refusal, or an error in the vendor's words.
+//!
+//! Only decisions over status, headers and body. A vendor's message is shown where it is a text at one of the
+//! usual places of errors, never the body, which may hold records.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::ask::host_of;
+use super::description::{ApiSettings, Limits};
+use super::error::{ApiError, Message};
+use super::limits::{http_date, retry_after};
+use super::paging::next_link;
+
+/// An answer as it came.
+pub(super) struct Raw {
+    pub(super) url: Url,
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Raw {
+    /// The server's clock.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        header(&self.headers, "date").and_then(http_date)
+    }
+
+    /// How long the vendor says to wait.
+    pub(super) fn wait(&self, settings: &ApiSettings) -> Option<Duration> {
+        wait(&settings.connector.limits, &self.headers)
+    }
+}
+
+/// An answer that is what was asked for.
+pub(super) struct Reply {
+    /// Where it came from.
+    pub(super) url: Url,
+    /// `None` of an answer without content: there is nothing.
+    pub(super) body: Option<Value>,
+    pub(super) link: Option<String>,
+    /// The vendor says that no more requests are allowed for now.
+    pub(super) rest: Option<Duration>,
+}
+
+pub(super) enum Judged {
+    Good(Reply),
+    Limited {
+        wait: Option<Duration>,
+        message: Message,
+    },
+    NotLoggedIn {
+        answer: String,
+        message: Message,
+    },
+    CursorExpired,
+    /// May pass by itself.
+    Failing(ApiError),
+    Wrong(ApiError),
+}
+
+/// Where errors usually say what they are.
+const MESSAGES: [&str; 10] = [
+    "error_description",
+    "error.message",
+    "message",
+    "detail",
+    "errors[0].message",
+    "[0].message",
+    "errors[0].detail",
+    "error.data.message",
+    "error",
+    "errors[0]",
+];
+
+pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
+    let (url, status, headers, body) = (&raw.url, raw.status, &raw.headers, &raw.body[..]);
+    let host = host_of(url);
+    let (limits, rules) = (&settings.connector.limits, &settings.connector.errors);
+    let parsed = serde_json::from_slice::<Value>(body);
+    let is_good = (200..300).contains(&status);
+    let json = parsed.as_ref().ok();
+    let message = message(settings, json);
+    let reported = rules.path.as_ref().and_then(|path| path.find(json?));
+    let reported = reported.filter(|e| !matches!(e, Value::Null | Value::Bool(false)));
+    // Of an answer that is an error anyway, all of it is looked through.
+    let text = match (reported, is_good) {
+        (Some(error), _) => error.to_string(),
+        (None, false) => json.map(Value::to_string).unwrap_or_default(),
+        (None, true) => String::new(),
+    };
+    let says = |texts: &[String]| texts.iter().any(|t| text.contains(t.as_str()));
+    let wait = || wait(limits, headers);
+    if rules.cursor_expired_statuses.contains(&status) || says(&rules.cursor_expired) {
+        return Judged::CursorExpired;
+    }
+    if limits.retry_statuses.contains(&status) || says(&rules.retry) {
+        return Judged::Limited {
+            wait: wait(),
+            message,
+        };
+    }
+    if says(&rules.login) {
+        let answer = "as its answer says".to_owned();
+        return Judged::NotLoggedIn { answer, message };
+    }
+    match status {
+        204 | 304 => Judged::Good(Reply::of(url, headers, limits, None)),
+        _ if is_good && reported.is_some() => Judged::Wrong(ApiError::Reported { host, message }),
+        _ if is_good => match parsed {
+            Ok(json) => Judged::Good(Reply::of(url, headers, limits, Some(json))),
+            Err(_) if body.is_empty() => Judged::Good(Reply::of(url, headers, limits, None)),
+            Err(_) => Judged::Wrong(ApiError::NotJson { host }),
+        },
+        300..=399 => Judged::Wrong(ApiError::Redirect {
+            host,
+            target: target(url, headers),
+        }),
+        401 | 403 => Judged::NotLoggedIn {
+            answer: format!("status {status}"),
+            message,
+        },
+        408 | 425 | 500.. => Judged::Failing(ApiError::Failing {
+            host,
+            status,
+            message,
+        }),
+        _ => Judged::Wrong(ApiError::Rejected {
+            host,
+            status,
+            message,
+        }),
+    }
+}
+
+impl Reply {
+    fn of(url: &Url, headers: &HeaderMap, limits: &Limits, body: Option<Value>) -> Reply {
+        let links = headers.get_all("link").iter();
+        let link = links.filter_map(|l| next_link(l.to_str().ok()?)).next();
+        let remaining = limits
+            .remaining
+            .as_deref()
+            .and_then(|name| header(headers, name));
+        let is_last = remaining.is_some_and(|text| text.trim() == "0");
+        let window = limits.rate.map_or(Duration::ZERO, |(_, per)| per);
+        Reply {
+            url: url.clone(),
+            body,
+            link: link.map(str::to_owned),
+            rest: is_last.then(|| wait(limits, headers).unwrap_or(window)),
+        }
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn wait(limits: &Limits, headers: &HeaderMap) -> Option<Duration> {
+    let now = header(headers, "date").and_then(http_date);
+    let now = now.unwrap_or_else(Timestamp::now);
+    header(headers, &limits.retry_after).and_then(|text| retry_after(text, now))
+}
+
+/// Host of the place that a redirect points to; its path may hold keys.
+fn target(url: &Url, headers: &HeaderMap) -> String {
+    let target = header(headers, "location").and_then(|to| url.join(to).ok());
+    target.map_or_else(|| "it does not say where".to_owned(), |to| host_of(&to))
+}
+
+pub(super) fn message(settings: &ApiSettings, json: Option<&Value>) -> Message {
+    let Some(json) = json else {
+        return Message::default();
+    };
+    let usual = MESSAGES
+        .iter()
+        .filter_map(|path| crate::source::json::Path::parse(path));
+    let paths = settings
+        .connector
+        .errors
+        .message
+        .iter()
+        .cloned()
+        .chain(usual);
+    let mut texts = paths.filter_map(|path| path.find(json)?.as_str().map(str::to_owned));
+    let secrets = settings.secrets.values().map(|secret| secret.0.as_str());
+    texts
+        .next()
+        .map(|text| Message::new(&text, secrets))
+        .unwrap_or_default()
+}
