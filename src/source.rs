@@ -32,12 +32,14 @@ pub mod reject;
 mod row;
 pub mod rows;
 pub mod settings;
+pub mod sql;
 
 /// One configured source, ready to be read. Holds no open file or connection between loads.
 #[derive(Debug)]
 pub enum Source {
     Csv(csv::CsvSource),
     Api(api::ApiSource),
+    Sql(sql::SqlSource),
 }
 
 impl Source {
@@ -46,6 +48,7 @@ impl Source {
         match self {
             Source::Csv(source) => source.records(),
             Source::Api(source) => source.records(),
+            Source::Sql(source) => source.records(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Source {
         match self {
             Source::Csv(_) => Abilities::default(),
             Source::Api(source) => source.abilities(),
+            Source::Sql(source) => source.abilities(),
         }
     }
 
@@ -66,6 +70,7 @@ impl Source {
         match self {
             Source::Csv(source) => source.is_folder(),
             Source::Api(_) => false,
+            Source::Sql(_) => false,
         }
     }
 
@@ -74,6 +79,7 @@ impl Source {
         match self {
             Source::Csv(source) => source.pick(now).map(Some),
             Source::Api(_) => Ok(None),
+            Source::Sql(_) => Ok(None),
         }
     }
 
@@ -82,6 +88,7 @@ impl Source {
         match self {
             Source::Csv(source) => source.pick_archived().map(Some),
             Source::Api(_) => Ok(None),
+            Source::Sql(_) => Ok(None),
         }
     }
 
@@ -90,6 +97,7 @@ impl Source {
         match self {
             Source::Csv(source) => source.digest(picked),
             Source::Api(_) => Err(SourceError::NothingPicked),
+            Source::Sql(_) => Err(SourceError::NothingPicked),
         }
     }
 
@@ -104,6 +112,7 @@ impl Source {
             (Source::Csv(source), Some(picked)) => source.read(picked, job, taker),
             (Source::Api(source), _) => source.read(job, taker),
             (Source::Csv(_), None) => Err(SourceError::NothingPicked.into()),
+            (Source::Sql(source), _) => source.read(job, taker),
         }
     }
 
@@ -111,7 +120,7 @@ impl Source {
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
             (Source::Csv(source), Some(picked)) => source.settle(picked),
-            (Source::Api(_), _) | (_, None) => Ok(()),
+            (Source::Api(_) | Source::Sql(_), _) | (_, None) => Ok(()),
         }
     }
 }

@@ -16,9 +16,14 @@ use crate::source::Source;
 use crate::source::api::ApiSource;
 use crate::source::csv::CsvSource;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
+use crate::source::sql::SqlSource;
+use crate::source::sql::settings::Engine;
+
+pub use self::sql::SqlConfig;
 
 mod api;
 mod files;
+mod sql;
 
 pub use api::ApiFrom;
 
@@ -46,6 +51,7 @@ pub enum ReadFrom {
     },
     /// By a connector.
     Api(Box<ApiFrom>),
+    Sql(Box<SqlConfig>),
 }
 
 impl SourceConfig {
@@ -60,6 +66,7 @@ impl SourceConfig {
                 format: format.clone(),
             })),
             ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
+            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
         }
     }
 
@@ -77,11 +84,12 @@ impl SourceConfig {
 }
 
 /// What `type` can say beside the names of connectors.
-const TYPES: [&str; 1] = ["csv"];
+const TYPES: [&str; 4] = ["csv", "postgresql", "mysql", "sqlserver"];
 
 enum Type {
     Csv,
     Connector(Result<Description, String>),
+    Sql(Engine),
 }
 
 impl Type {
@@ -92,6 +100,9 @@ impl Type {
         let allowed = any_of(&all.collect::<Vec<_>>());
         section.required("type", &allowed, |text| match text {
             "csv" => Some(Type::Csv),
+            "postgresql" => Some(Type::Sql(Engine::Postgres)),
+            "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
+            "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
             name => connectors::find(directory, name).map(Type::Connector),
         })
     }
@@ -203,6 +214,7 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     let dialling = dialling::within(section, &outer);
     let (from, columns) = match Type::of(section) {
         Some(Type::Csv) => (files::csv(section), own_columns(section, &dialling)),
+        Some(Type::Sql(engine)) => (sql::sql(section, engine), own_columns(section, &dialling)),
         Some(Type::Connector(description)) => by_connector(section, description, &dialling),
         None => {
             // Which keys are right is the type's to say.
@@ -215,15 +227,19 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         mapping,
         join_to,
     } = columns?;
+    let records = RecordSettings {
+        name: name?,
+        kind,
+        mapping,
+        dialling,
+    };
+    if let Some(ReadFrom::Sql(config)) = &from {
+        config.check(section, &records);
+    }
     Some(SourceConfig {
         schedule: schedule?,
         join_to,
-        records: RecordSettings {
-            name: name?,
-            kind,
-            mapping,
-            dialling,
-        },
+        records,
         from: from?,
     })
 }

@@ -136,6 +136,7 @@ impl CsvSource {
             digest,
             as_of: picked.as_of(),
             cursor: None,
+            notices: Vec::new(),
         })
     }
 }

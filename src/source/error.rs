@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::api::error::ApiError;
+use super::sql::error::SqlError;
 
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,8 @@ pub enum SourceError {
     Api(Box<ApiError>),
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
+    #[error(transparent)]
+    Sql(#[from] SqlError),
 }
 
 impl SourceError {
@@ -118,6 +121,7 @@ impl SourceError {
     pub fn refused_credential(&self) -> Option<&str> {
         match self {
             SourceError::Api(error) => error.refused_credential(),
+            SourceError::Sql(error) => error.refused_credential(),
             _ => None,
         }
     }
@@ -133,6 +137,7 @@ impl SourceError {
             | SourceError::Changed { .. }
             | SourceError::CursorExpired
             | SourceError::Halted => Verdict::TryLater,
+            SourceError::Sql(error) => error.verdict(),
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

@@ -189,7 +189,7 @@ fn check(names: &[&str], settings: &RecordSettings) -> Result<(), HeaderError> {
 }
 
 /// Every place the column could be at: those with exactly its name, else those with nearly its name.
-fn places(names: &[&str], column: &str) -> Vec<usize> {
+pub(super) fn places(names: &[&str], column: &str) -> Vec<usize> {
     let column = clean(column);
     let matching = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
         let places = names.iter().enumerate().filter(|(_, name)| same(name));

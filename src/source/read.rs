@@ -176,4 +176,24 @@ pub struct ReadReport {
     pub as_of: Timestamp,
     /// From when on the next changes are to be asked for.
     pub cursor: Option<Cursor>,
+    /// What the operator should know though the read went well.
+    pub notices: Vec<Notice>,
+}
+
+/// Something that is not wrong yet, or that the source can't tell from what is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub kind: NoticeKind,
+    /// What is so.
+    pub words: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// The fiscal period that the query names is over: what it gives is old.
+    PeriodOver,
+    /// It ends within days.
+    PeriodEnds,
 }

@@ -5,12 +5,12 @@
 //! - `plan`: a seed decides calls, faults and kills; pure
 //! - `office`, `process`, `shim`: the daemon with everything around it
 //! - `mixed`, `misfortune`, `gather`, `summary`: everything at once, then the judgement
-//! - `disk`, `clock`, `line`, `outage`, `kills`: one fault at a time, as sentences
+//! - `disk`, `clock`, `line`, `outage`, `kills`, `loads`: one fault at a time, as sentences
 //!
 //! `RINGCARD_FAULTS_SEED` plays a run again (`target/faults/` keeps the seeds of failed ones),
 //! `RINGCARD_FAULTS_SECONDS`, `_RATE` (calls a second) and `_KILL_EVERY` (seconds) say how long and how hard,
 //! `_KINDS` leaves only some of the faults (names as in `plan`), `_CARD` adds lines to `[card]`, `_KILLS` says
-//! how many kills `kills` tries.
+//! how many kills `kills` tries, `_LOAD_KILLS` and `_LOAD_ROWS` the same of `loads`.
 
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
@@ -25,6 +25,7 @@ mod fate;
 mod gather;
 mod kills;
 mod line;
+mod loads;
 mod misfortune;
 mod mixed;
 mod office;

@@ -86,6 +86,7 @@ impl<'a, 't, E> Reading<'a, 't, E> {
             digest: None,
             as_of: self.begun,
             cursor,
+            notices: Vec::new(),
         })
     }
 
