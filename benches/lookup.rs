@@ -233,7 +233,8 @@ async fn as_the_daemon(office: &Arc<Flows>, questions: &[Question]) -> Result<Sp
 /// The same contacts, held in memory, and given out as the replica does: owned.
 fn floor(flows: &Flows, questions: &[Question]) -> Result<Spread> {
     let source = &flows.feeds.first().ok_or("no source")?.source;
-    let picked = source.pick(std::time::SystemTime::now())?;
+    let halt = tokio_util::sync::CancellationToken::new();
+    let picked = source.pick(std::time::SystemTime::now(), &halt)?;
     let mut contacts: HashMap<PhoneNumber, Contact> = HashMap::new();
     let mut keep = Each(|contact: Contact| {
         for number in &contact.numbers {
@@ -243,7 +244,7 @@ fn floor(flows: &Flows, questions: &[Question]) -> Result<Spread> {
     });
     let job = Job {
         wanted: Wanted::Everything { from: None },
-        halt: &tokio_util::sync::CancellationToken::new(),
+        halt: &halt,
     };
     source
         .read(picked.as_ref(), &job, &mut keep)

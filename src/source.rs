@@ -9,6 +9,8 @@
 
 use std::time::SystemTime;
 
+use tokio_util::sync::CancellationToken;
+
 use self::digest::Digest;
 use self::error::{ReadError, SourceError};
 use self::file::Picked;
@@ -17,27 +19,35 @@ use self::settings::RecordSettings;
 
 pub mod api;
 pub mod archive;
+mod array;
 mod cell;
-pub mod csv;
+mod csv;
 mod decode;
 pub mod digest;
+pub mod download;
 pub mod error;
+pub mod export;
 pub mod file;
 mod guard;
 mod header;
 mod http;
 pub mod json;
+mod metered;
+mod ndjson;
+mod pass;
 pub mod read;
 pub mod reject;
 mod row;
 pub mod rows;
 pub mod settings;
 pub mod sql;
+pub mod vcard;
+pub mod xlsx;
 
 /// One configured source, ready to be read. Holds no open file or connection between loads.
 #[derive(Debug)]
 pub enum Source {
-    Csv(csv::CsvSource),
+    File(export::FileSource),
     Api(api::ApiSource),
     Sql(sql::SqlSource),
 }
@@ -46,7 +56,7 @@ impl Source {
     /// What its records are and mean.
     pub fn records(&self) -> &RecordSettings {
         match self {
-            Source::Csv(source) => source.records(),
+            Source::File(source) => source.records(),
             Source::Api(source) => source.records(),
             Source::Sql(source) => source.records(),
         }
@@ -59,7 +69,10 @@ impl Source {
 
     pub fn abilities(&self) -> Abilities {
         match self {
-            Source::Csv(_) => Abilities::default(),
+            Source::File(source) => Abilities {
+                is_remote: source.is_remote(),
+                ..Abilities::default()
+            },
             Source::Api(source) => source.abilities(),
             Source::Sql(source) => source.abilities(),
         }
@@ -68,16 +81,21 @@ impl Source {
     /// True where files are dropped, and a new one should be noticed between syncs.
     pub fn is_folder(&self) -> bool {
         match self {
-            Source::Csv(source) => source.is_folder(),
+            Source::File(source) => source.is_folder(),
             Source::Api(_) => false,
             Source::Sql(_) => false,
         }
     }
 
     /// Finds the file that a load would read now; `None` of a source that is no file.
-    pub fn pick(&self, now: SystemTime) -> Result<Option<Picked>, SourceError> {
+    /// One that a server gives out is fetched first, which `halt` ends.
+    pub fn pick(
+        &self,
+        now: SystemTime,
+        halt: &CancellationToken,
+    ) -> Result<Option<Picked>, SourceError> {
         match self {
-            Source::Csv(source) => source.pick(now).map(Some),
+            Source::File(source) => source.pick(now, halt).map(Some),
             Source::Api(_) => Ok(None),
             Source::Sql(_) => Ok(None),
         }
@@ -86,7 +104,7 @@ impl Source {
     /// Finds what the last load read and put away, for a replica that was lost since.
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
-            Source::Csv(source) => source.pick_archived().map(Some),
+            Source::File(source) => source.pick_archived().map(Some),
             Source::Api(_) => Ok(None),
             Source::Sql(_) => Ok(None),
         }
@@ -95,7 +113,7 @@ impl Source {
     /// Equal digests give equal contacts, so the load can be spared.
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
-            Source::Csv(source) => source.digest(picked),
+            Source::File(source) => source.digest(picked),
             Source::Api(_) => Err(SourceError::NothingPicked),
             Source::Sql(_) => Err(SourceError::NothingPicked),
         }
@@ -109,9 +127,9 @@ impl Source {
         taker: &mut dyn Taker<Error = E>,
     ) -> Result<ReadReport, ReadError<E>> {
         match (self, picked) {
-            (Source::Csv(source), Some(picked)) => source.read(picked, job, taker),
+            (Source::File(source), Some(picked)) => source.read(picked, job, taker),
+            (Source::File(_), None) => Err(SourceError::NothingPicked.into()),
             (Source::Api(source), _) => source.read(job, taker),
-            (Source::Csv(_), None) => Err(SourceError::NothingPicked.into()),
             (Source::Sql(source), _) => source.read(job, taker),
         }
     }
@@ -119,7 +137,7 @@ impl Source {
     /// Puts away what was loaded, or found to be loaded already.
     pub fn settle(&self, picked: Option<&Picked>) -> Result<(), SourceError> {
         match (self, picked) {
-            (Source::Csv(source), Some(picked)) => source.settle(picked),
+            (Source::File(source), Some(picked)) => source.settle(picked),
             (Source::Api(_) | Source::Sql(_), _) | (_, None) => Ok(()),
         }
     }

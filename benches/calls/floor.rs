@@ -137,7 +137,9 @@ impl Floor {
 fn age(config: &Config) -> Result<String> {
     let source = config.sources.first().ok_or("no source")?;
     let source = source.open(&config.state_directory);
-    let picked = source.pick(SystemTime::now())?.ok_or("no file")?;
+    let picked = source
+        .pick(SystemTime::now(), &CancellationToken::new())?
+        .ok_or("no file")?;
     let (as_of, now) = (picked.as_of(), Timestamp::now());
     Ok(age_text(as_of, now, &TimeZone::system(), config.locale))
 }
@@ -146,7 +148,7 @@ fn age(config: &Config) -> Result<String> {
 fn contacts(config: &Config) -> Result<HashMap<PhoneNumber, Contact>> {
     let source = config.sources.first().ok_or("no source")?;
     let source = source.open(&config.state_directory);
-    let picked = source.pick(SystemTime::now())?;
+    let picked = source.pick(SystemTime::now(), &CancellationToken::new())?;
     let mut contacts = HashMap::new();
     let mut keep = Each(|contact: Contact| {
         for number in &contact.numbers {

@@ -1,6 +1,7 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::{NAME, is_name};
@@ -14,12 +15,14 @@ use crate::domain::phone::Region;
 use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::api::ApiSource;
-use crate::source::csv::CsvSource;
+use crate::source::export::FileSource;
+use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
 
 pub use self::sql::SqlConfig;
+use files::FileType;
 
 mod api;
 mod files;
@@ -45,9 +48,11 @@ pub struct SourceConfig {
 /// Where a source's records come from, by its `type`.
 #[derive(Clone, Debug)]
 pub enum ReadFrom {
-    Csv {
+    File {
         location: Location,
         format: Format,
+        /// The mapping over JSON records, of formats that have these.
+        extractor: Option<Arc<Extractor>>,
     },
     /// By a connector.
     Api(Box<ApiFrom>),
@@ -60,13 +65,20 @@ impl SourceConfig {
     pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
-            ReadFrom::Csv { location, format } => Source::Csv(CsvSource::new(FileSettings {
-                records,
-                location: location.clone(),
-                format: format.clone(),
-            })),
             ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
             ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
+            ReadFrom::File {
+                location,
+                format,
+                extractor,
+            } => {
+                let settings = FileSettings {
+                    records,
+                    location: location.clone(),
+                    format: format.clone(),
+                };
+                Source::File(FileSource::new(settings, state).over(extractor.clone()))
+            }
         }
     }
 
@@ -84,10 +96,19 @@ impl SourceConfig {
 }
 
 /// What `type` can say beside the names of connectors.
-const TYPES: [&str; 4] = ["csv", "postgresql", "mysql", "sqlserver"];
+const TYPES: [&str; 8] = [
+    "csv",
+    "xlsx",
+    "ndjson",
+    "json",
+    "vcard",
+    "postgresql",
+    "mysql",
+    "sqlserver",
+];
 
 enum Type {
-    Csv,
+    File(FileType),
     Connector(Result<Description, String>),
     Sql(Engine),
 }
@@ -99,11 +120,12 @@ impl Type {
         let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
         let allowed = any_of(&all.collect::<Vec<_>>());
         section.required("type", &allowed, |text| match text {
-            "csv" => Some(Type::Csv),
             "postgresql" => Some(Type::Sql(Engine::Postgres)),
             "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
             "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
-            name => connectors::find(directory, name).map(Type::Connector),
+            name => FileType::parse(name)
+                .map(Type::File)
+                .or_else(|| connectors::find(directory, name).map(Type::Connector)),
         })
     }
 }
@@ -213,7 +235,7 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
     };
     let dialling = dialling::within(section, &outer);
     let (from, columns) = match Type::of(section) {
-        Some(Type::Csv) => (files::csv(section), own_columns(section, &dialling)),
+        Some(Type::File(of)) => of_file(section, of, &dialling),
         Some(Type::Sql(engine)) => (sql::sql(section, engine), own_columns(section, &dialling)),
         Some(Type::Connector(description)) => by_connector(section, description, &dialling),
         None => {
@@ -256,6 +278,32 @@ fn own_columns(section: &Section<'_>, dialling: &Dialling) -> Option<Columns> {
         };
         columns::read(&columns, kind, dialling)
     })
+}
+
+/// Cards say themselves what is a name and what a number.
+fn of_file(
+    section: &Section<'_>,
+    of: FileType,
+    dialling: &Dialling,
+) -> (Option<ReadFrom>, Option<Columns>) {
+    let mut from = files::read(section, of);
+    let is_contacts = section.text("kind").is_none_or(|kind| kind == "contacts");
+    if of == FileType::VCard && !section.has("columns") && is_contacts {
+        let columns = Columns {
+            kind: Kind::Contacts,
+            mapping: files::of_cards(dialling),
+            join_to: Vec::new(),
+        };
+        return (from, Some(columns));
+    }
+    let columns = own_columns(section, dialling);
+    if let (Some(from), Some(read)) = (&mut from, &columns) {
+        if let Some(columns) = section.section("columns") {
+            columns.hush();
+            files::over(&columns, from, &read.mapping);
+        }
+    }
+    (from, columns)
 }
 
 fn by_connector(

@@ -285,9 +285,10 @@ impl Keeper {
         }
         let feed = self.feed.clone();
         let turn = self.turns.clone().acquire_owned().await;
+        let halt = self.retire.clone();
         let look = move || {
             let _turn = turn;
-            feed.source.pick(SystemTime::now())
+            feed.source.pick(SystemTime::now(), &halt)
         };
         let picked = self.flow.tasks.blocking(look).await;
         let picked = picked.ok()?.ok()??;

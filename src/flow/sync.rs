@@ -36,7 +36,7 @@ pub fn sync(
 ) -> Result<Report, SyncError> {
     let start = Instant::now();
     let _turn = feed.shelf.turn();
-    let picked = pick(feed)?;
+    let picked = pick(feed, halt)?;
     let job = Job {
         wanted: Wanted::Everything { from: None },
         halt,
@@ -101,8 +101,8 @@ impl Taker for Loading<'_> {
 }
 
 /// The newest file; or, when the copy was lost, the one it was made from.
-fn pick(feed: &Feed) -> Result<Option<Picked>, SourceError> {
-    match feed.source.pick(SystemTime::now()) {
+fn pick(feed: &Feed, halt: &CancellationToken) -> Result<Option<Picked>, SourceError> {
+    match feed.source.pick(SystemTime::now(), halt) {
         Err(e) if e.verdict() == Verdict::NothingNew && feed.shelf.current().is_none() => {
             feed.source.pick_archived().map_err(|_| e)
         }

@@ -45,6 +45,7 @@ pub(super) fn pick_archived(location: &Location) -> Result<Picked, SourceError> 
             folder: path.clone(),
             suffix: String::new(),
         }),
+        Location::Url(_) => Err(SourceError::NothingPicked),
     }
 }
 
@@ -56,7 +57,7 @@ pub(super) fn settle(location: &Location, picked: &Picked) -> Result<(), SourceE
             after: AfterLoad::Archive,
             ..
         } => archive(path, picked),
-        Location::Folder { .. } | Location::File(_) => Ok(()),
+        Location::Folder { .. } | Location::File(_) | Location::Url(_) => Ok(()),
     }
 }
 

@@ -1,335 +1,116 @@
-//! The CSV connector: a file to contacts, in one pass and in the memory of one row.
+//! The CSV format: a file to rows, in one pass and in the memory of one row.
 //!
 //! ```text
-//! file -> counted and summed -> UTF-8 -> guard (one record at a time) -> CSV parser -> row -> contact
+//! file -> counted and summed -> UTF-8 -> guard (one record at a time) -> CSV parser -> row
 //! ```
-//! It guarantees that
-//! - `Ok` means the file was the same from the first byte to the last, and was read to its end;
-//! - memory is bounded whatever the file holds: one record, the hashes of keys, a handful of examples;
-//! - nothing of a row is in an error or, but for masked examples, in the report.
+//! Memory is bounded whatever the file holds: one record, the hashes of keys, a handful of examples.
 
-use std::cell::RefCell;
-use std::fmt;
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use ::csv::StringRecord;
 
-use super::archive;
 use super::decode::{decoded, encoding_of};
-use super::digest::{Digest, Summer};
 use super::error::{ReadError, SourceError};
-use super::file::{self, Picked, Watch};
+use super::export::{Input, READ_BYTES};
 use super::guard::{Guard, RECORD_BYTES, Trouble};
-use super::header::{COLUMNS, Columns, HeaderError, delimiter_of, separator_line};
-use super::read::{Job, Progress, Raw, ReadReport, Taker, Wanted};
+use super::header::{Columns, delimiter_of, separator_line};
+use super::pass::Pass;
 use super::row::{Row, RowPlace};
-use super::rows::{CONTACTS, Rows};
-use super::settings::{FileSettings, Location, RecordSettings};
-
-/// Read at once from the file; an SD card is slow with small pieces.
-const READ_BYTES: usize = 64 * 1024;
-
-/// A configured CSV source.
-pub struct CsvSource {
-    settings: FileSettings,
-    /// What earlier looks into the folder saw.
-    watch: Mutex<Watch>,
-    limit: u64,
-}
-
-impl fmt::Debug for CsvSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.settings.fmt(f)
-    }
-}
-
-impl CsvSource {
-    pub fn new(settings: FileSettings) -> CsvSource {
-        CsvSource {
-            settings,
-            watch: Mutex::default(),
-            limit: CONTACTS,
-        }
-    }
-
-    pub fn is_folder(&self) -> bool {
-        matches!(self.settings.location, Location::Folder { .. })
-    }
-
-    pub fn records(&self) -> &RecordSettings {
-        &self.settings.records
-    }
-
-    /// The file a load would read now.
-    pub fn pick(&self, now: SystemTime) -> Result<Picked, SourceError> {
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        file::pick(&self.settings.location, &mut watch, now)
-    }
-
-    /// The file loaded last, where loaded files are archived: for a replica that was lost since.
-    pub fn pick_archived(&self) -> Result<Picked, SourceError> {
-        archive::pick_archived(&self.settings.location)
-    }
-
-    /// Archives or leaves a file whose contacts are published, or were already. Nothing is lost if the
-    /// power goes before this is called: the file is picked again and its digest is known.
-    pub fn settle(&self, picked: &Picked) -> Result<(), SourceError> {
-        archive::settle(&self.settings.location, picked)
-    }
-
-    /// SHA-256 over the file and all settings that decide how it is read.
-    pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
-        let file = picked.open()?;
-        let sum = RefCell::new(Sum::new(&self.settings));
-        let mut reader = Summed::new(&file, picked.size(), &sum);
-        let copied = io::copy(&mut reader, &mut io::sink());
-        picked.check_unchanged(&file, sum.borrow().bytes)?;
-        copied.map_err(|e| SourceError::io("read", picked.path(), e))?;
-        Ok(sum.into_inner().summer.finish())
-    }
-
-    /// Hands each contact to the taker, who may end the read with an error of its own. What it was handed
-    /// may be used only once this returns `Ok`.
-    pub fn read<E>(
-        &self,
-        picked: &Picked,
-        job: &Job<'_>,
-        taker: &mut dyn Taker<Error = E>,
-    ) -> Result<ReadReport, ReadError<E>> {
-        let file = picked.open()?;
-        let sum = RefCell::new(Sum::new(&self.settings));
-        let load = Load {
-            settings: &self.settings,
-            limit: self.limit,
-            picked,
-            sum: &sum,
-        };
-        let rows = match load.run(&file, job, taker) {
-            Err(ReadError::Row(e)) => return Err(ReadError::Row(e)),
-            // A file that changes meanwhile can look broken in any way: the change is what to say.
-            Err(e) => {
-                picked.check_unchanged(&file, picked.size())?;
-                return Err(e);
-            }
-            Ok(rows) => rows,
-        };
-        let digest = match job.wanted {
-            Wanted::Few(_) => None,
-            _ => {
-                picked.check_unchanged(&file, sum.borrow().bytes)?;
-                Some(sum.into_inner().summer.finish())
-            }
-        };
-        taker.progress(Progress {
-            rows: rows.rows,
-            bytes_read: picked.size(),
-            bytes_total: picked.size(),
-        });
-        Ok(ReadReport {
-            rows_read: rows.rows,
-            contacts: rows.contacts,
-            rejects: rows.rejects,
-            digest,
-            as_of: picked.as_of(),
-            cursor: None,
-            notices: Vec::new(),
-        })
-    }
-}
-
-/// One read of one file.
-struct Load<'s, 'a> {
-    settings: &'s FileSettings,
-    limit: u64,
-    picked: &'a Picked,
-    sum: &'a RefCell<Sum>,
-}
+use super::rows::Rows;
+use super::settings::{CsvFormat, Mapping};
 
 type Records<R> = csv::Reader<Guard<R>>;
 
-impl<'s> Load<'s, '_> {
-    fn run<E>(
-        &self,
-        mut file: &File,
-        job: &Job<'_>,
-        taker: &mut dyn Taker<Error = E>,
-    ) -> Result<Rows<'s>, ReadError<E>> {
-        let mut looked_at = file.take(self.picked.size());
-        let encoding = encoding_of(self.settings.format.encoding, &mut looked_at)
-            .and_then(|encoding| file.rewind().map(|()| encoding))
-            .map_err(|e| self.io(e))?;
-        let summed = Summed::new(file, self.picked.size(), self.sum);
-        let text = decoded(BufReader::with_capacity(READ_BYTES, summed), encoding);
-        let mut records = self.records(text)?;
-        let mut header = StringRecord::new();
-        if !self.next(&mut records, &mut header)? {
-            return Err(self.error(|path| SourceError::Empty { path }).into());
-        }
-        let settings = &self.settings.records;
-        let columns = Columns::find(&header, settings).map_err(|e| self.header_error(e))?;
-        let from = self.picked.path().display().to_string();
-        let mut rows = Rows::new(columns, settings, from);
-        rows.limit = self.limit;
-        let mut values = StringRecord::new();
-        while self.next(&mut records, &mut values)? {
-            let place = RowPlace {
-                line: records.get_ref().record_line(),
-                broken_quote: records.get_ref().broken_quote(),
-            };
-            if let Wanted::Few(most) = job.wanted {
-                if rows.rows == most as u64 {
-                    break;
-                }
-                let raw: Vec<_> = header.iter().zip(values.iter()).collect();
-                taker.raw(Raw { values: &raw });
-            }
-            let row = Row {
-                values: &values,
-                typed: &[],
-            };
-            rows.take(row, place, taker)?;
-            if rows.is_milestone() {
-                if job.halt.is_cancelled() {
-                    return Err(SourceError::Halted.into());
-                }
-                taker.progress(Progress {
-                    rows: rows.rows,
-                    bytes_read: self.sum.borrow().bytes,
-                    bytes_total: self.picked.size(),
-                });
-            }
-        }
-        Ok(rows)
+/// Hands out the rows of the file.
+pub(super) fn read<'s, E>(
+    format: &CsvFormat,
+    input: &Input<'s, '_>,
+    pass: &mut Pass<'_, E>,
+) -> Result<Rows<'s>, ReadError<E>> {
+    let mut file = input.file;
+    let mut looked_at = file.take(input.picked.size());
+    let encoding = encoding_of(format.encoding, &mut looked_at)
+        .and_then(|encoding| file.rewind().map(|()| encoding))
+        .map_err(|e| input.io(e))?;
+    let text = decoded(
+        BufReader::with_capacity(READ_BYTES, input.summed()),
+        encoding,
+    );
+    let mapping = &input.settings.mapping;
+    let mut records = records(format, mapping, text).map_err(|e| input.io(e))?;
+    let mut header = StringRecord::new();
+    if !next(input, &mut records, &mut header)? {
+        return Err(input.error(|path| SourceError::Empty { path }).into());
     }
-
-    /// The parser, set up from what the beginning of the text shows.
-    fn records<R: Read>(
-        &self,
-        mut text: R,
-    ) -> Result<Records<impl io::BufRead + use<R>>, SourceError> {
-        let format = &self.settings.format;
-        let mut head = Vec::new();
-        let read = text
-            .by_ref()
-            .take(RECORD_BYTES as u64)
-            .read_to_end(&mut head);
-        read.map_err(|e| self.io(e))?;
-        let separator = separator_line(&head);
-        let (delimiter, skipped) = match (format.delimiter, separator) {
-            (Some(delimiter), separator) => (delimiter, separator.map_or(0, |(_, bytes)| bytes)),
-            (None, Some((delimiter, bytes))) => (delimiter, bytes),
-            (None, None) => (
-                delimiter_of(&head, format.quote, &self.settings.records.mapping),
-                0,
-            ),
+    let columns = Columns::find(&header, input.settings).map_err(|e| input.header_error(e))?;
+    let mut rows = input.rows(columns);
+    let mut values = StringRecord::new();
+    while !pass.is_over(&rows) && next(input, &mut records, &mut values)? {
+        let place = RowPlace {
+            line: records.get_ref().record_line(),
+            broken_quote: records.get_ref().broken_quote(),
         };
-        head.drain(..skipped);
-        let first_line = if skipped > 0 { 2 } else { 1 };
-        let whole = BufReader::with_capacity(READ_BYTES, Cursor::new(head).chain(text));
-        Ok(csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .quote(format.quote)
-            .from_reader(Guard::new(whole, delimiter, format.quote, first_line)))
+        let row = Row {
+            values: &values,
+            typed: &[],
+        };
+        pass.take(&mut rows, &header, row, place)?;
     }
+    Ok(rows)
+}
 
-    fn next<R: io::BufRead>(
-        &self,
-        records: &mut Records<R>,
-        record: &mut StringRecord,
-    ) -> Result<bool, SourceError> {
-        records.read_record(record).map_err(|e| {
-            let path = self.picked.path().to_owned();
-            match records.get_ref().trouble() {
-                Some(Trouble::UnclosedQuote { line }) => SourceError::UnclosedQuote { path, line },
-                Some(Trouble::RecordTooLong { line }) => SourceError::RecordTooLong {
-                    path,
-                    line,
-                    limit: RECORD_BYTES,
-                },
-                None => self.io(e.into()),
-            }
-        })
-    }
+/// The parser, set up from what the beginning of the text shows.
+fn records<R: Read>(
+    format: &CsvFormat,
+    mapping: &Mapping,
+    mut text: R,
+) -> io::Result<Records<impl io::BufRead + use<R>>> {
+    let mut head = Vec::new();
+    text.by_ref()
+        .take(RECORD_BYTES as u64)
+        .read_to_end(&mut head)?;
+    let separator = separator_line(&head);
+    let (delimiter, skipped) = match (format.delimiter, separator) {
+        (Some(delimiter), separator) => (delimiter, separator.map_or(0, |(_, bytes)| bytes)),
+        (None, Some((delimiter, bytes))) => (delimiter, bytes),
+        (None, None) => (delimiter_of(&head, format.quote, mapping), 0),
+    };
+    head.drain(..skipped);
+    let first_line = if skipped > 0 { 2 } else { 1 };
+    let whole = BufReader::with_capacity(READ_BYTES, Cursor::new(head).chain(text));
+    Ok(csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .quote(format.quote)
+        .from_reader(Guard::new(whole, delimiter, format.quote, first_line)))
+}
 
-    fn header_error(&self, error: HeaderError) -> SourceError {
-        self.error(|path| match error {
-            HeaderError::ZeroBytes => SourceError::ZeroBytes { path },
-            HeaderError::NoHeader => SourceError::NoHeader { path },
-            HeaderError::Double(columns) => SourceError::DoubleColumns { path, columns },
-            HeaderError::TooManyColumns(columns) => SourceError::TooManyColumns {
+fn next<R: io::BufRead>(
+    input: &Input<'_, '_>,
+    records: &mut Records<R>,
+    record: &mut StringRecord,
+) -> Result<bool, SourceError> {
+    records.read_record(record).map_err(|e| {
+        let path = input.picked.path().to_owned();
+        match records.get_ref().trouble() {
+            Some(Trouble::UnclosedQuote { line }) => SourceError::UnclosedQuote { path, line },
+            Some(Trouble::RecordTooLong { line }) => SourceError::RecordTooLong {
                 path,
-                columns,
-                limit: COLUMNS,
+                line,
+                limit: RECORD_BYTES,
             },
-            HeaderError::Missing { missing, header } => SourceError::MissingColumns {
-                path,
-                missing,
-                header,
-            },
-        })
-    }
-
-    fn error(&self, make: impl FnOnce(PathBuf) -> SourceError) -> SourceError {
-        make(self.picked.path().to_owned())
-    }
-
-    fn io(&self, error: io::Error) -> SourceError {
-        SourceError::io("read", self.picked.path(), error)
-    }
-}
-
-/// What has been read of the file so far.
-struct Sum {
-    summer: Summer,
-    bytes: u64,
-}
-
-impl Sum {
-    fn new(settings: &FileSettings) -> Sum {
-        Sum {
-            summer: Summer::new(settings),
-            bytes: 0,
+            None => input.io(e.into()),
         }
-    }
-}
-
-/// Sums up the file as it is read, and ends where the file ended when it was picked: one that grows as
-/// fast as it is read would otherwise never end.
-struct Summed<'a> {
-    file: io::Take<&'a File>,
-    sum: &'a RefCell<Sum>,
-}
-
-impl<'a> Summed<'a> {
-    fn new(file: &'a File, size: u64, sum: &'a RefCell<Sum>) -> Summed<'a> {
-        Summed {
-            file: file.take(size),
-            sum,
-        }
-    }
-}
-
-impl Read for Summed<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(out)?;
-        let mut sum = self.sum.borrow_mut();
-        sum.summer.bytes(&out[..read]);
-        sum.bytes += read as u64;
-        Ok(read)
-    }
+    })
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use std::convert::Infallible;
-    use std::fs;
+    use std::fs::{self, File};
     use std::path::Path;
+    use std::time::SystemTime;
 
     use tempfile::TempDir;
     use tokio_util::sync::CancellationToken;
@@ -340,11 +121,15 @@ pub(super) mod tests {
     use crate::domain::money::{Currency, DecimalSign};
     use crate::domain::phone::{PhoneNumber, Region};
     use crate::source::decode::tests::{TURKISH, utf_16, windows_1254};
-    use crate::source::read::Each;
+    use crate::source::export::FileSource;
+    use crate::source::file::Picked;
+    use crate::source::header::COLUMNS;
+    use crate::source::read::{Each, Job, Progress, Raw, ReadReport, Taker, Wanted};
     use crate::source::reject::RowReason;
-    use crate::source::rows::PROGRESS_ROWS;
+    use crate::source::rows::{CONTACTS, PROGRESS_ROWS};
     use crate::source::settings::{
-        BalanceColumn, BalanceSign, Format, Kind, Line, Location, Mapping, NumbersColumn,
+        BalanceColumn, BalanceSign, FileSettings, Format, Kind, Line, Location, Mapping,
+        NumbersColumn, RecordSettings,
     };
 
     pub(in crate::source) fn turkish() -> Dialling {
@@ -363,7 +148,14 @@ pub(super) mod tests {
         FileSettings {
             records: records(),
             location: Location::File("contacts.csv".into()),
-            format: Format::default(),
+            format: Format::Csv(CsvFormat::default()),
+        }
+    }
+
+    pub(in crate::source) fn csv(settings: &mut FileSettings) -> &mut CsvFormat {
+        match &mut settings.format {
+            Format::Csv(format) => format,
+            _ => panic!("the settings are of another format"),
         }
     }
 
@@ -392,7 +184,7 @@ pub(super) mod tests {
     /// An export on a disk of its own.
     struct Export {
         folder: TempDir,
-        source: CsvSource,
+        source: FileSource,
     }
 
     type Given = Result<(Vec<Contact>, ReadReport), SourceError>;
@@ -403,7 +195,7 @@ pub(super) mod tests {
             let path = folder.path().join("contacts.csv");
             fs::write(&path, content).unwrap();
             settings.location = Location::File(path);
-            let source = CsvSource::new(settings);
+            let source = FileSource::new(settings, Path::new(""));
             Export { folder, source }
         }
 
@@ -412,7 +204,9 @@ pub(super) mod tests {
         }
 
         fn picked(&self) -> Picked {
-            self.source.pick(SystemTime::UNIX_EPOCH).unwrap()
+            self.source
+                .pick(SystemTime::UNIX_EPOCH, &CancellationToken::new())
+                .unwrap()
         }
 
         fn read_with<E>(
@@ -517,8 +311,8 @@ pub(super) mod tests {
     #[test]
     fn the_delimiter_and_quote_can_be_given() {
         let mut settings = settings();
-        settings.format.delimiter = Some(b'~');
-        settings.format.quote = b'\'';
+        csv(&mut settings).delimiter = Some(b'~');
+        csv(&mut settings).quote = b'\'';
         let content = format!("Id~Name~Phone~Balance\n1~'{TURKISH}'~'05325550101'~'1250,50'\n");
         let (contacts, _) = Export::new(settings, content.as_bytes()).read().unwrap();
         assert!(contacts == [ayse()]);

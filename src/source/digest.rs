@@ -9,7 +9,7 @@ use std::fmt;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::settings::{FileSettings, Kind, Line};
+use super::settings::{FileSettings, Format, Kind, Line};
 use crate::domain::changed::DateOrder;
 use crate::domain::dialling::{Dialling, Prefix};
 
@@ -36,7 +36,7 @@ impl Summer {
     pub(super) fn new(settings: &FileSettings) -> Summer {
         let mut summer = Summer(Context::new(&SHA256));
         // A newer Ringcard may read the same bytes in a better way.
-        summer.text(concat!("csv ", env!("CARGO_PKG_VERSION")));
+        summer.text(concat!("file ", env!("CARGO_PKG_VERSION")));
         summer.settings(settings);
         summer
     }
@@ -70,13 +70,25 @@ impl Summer {
         texts.iter().for_each(|text| self.text(text));
     }
 
+    fn format(&mut self, format: &Format) {
+        self.text(format.suffix());
+        match format {
+            Format::Csv(csv) => {
+                let delimiter = csv.delimiter.map_or([0, 0], |b| [1, b]);
+                self.0.update(&delimiter);
+                self.0.update(&[csv.quote]);
+                self.text(csv.encoding.as_str());
+            }
+            Format::Xlsx { sheet } => self.optional(sheet.as_deref()),
+            Format::Json { records } => self.texts(records),
+            Format::VCard { encoding } => self.text(encoding.as_str()),
+            Format::NdJson => {}
+        }
+    }
+
     /// The name and place of the source are left out: they don't change a contact.
     fn settings(&mut self, settings: &FileSettings) {
-        let format = &settings.format;
-        let delimiter = format.delimiter.map_or([0, 0], |b| [1, b]);
-        self.0.update(&delimiter);
-        self.0.update(&[format.quote]);
-        self.text(format.encoding.as_str());
+        self.format(&settings.format);
         self.text(match settings.records.kind {
             Kind::Contacts => "",
             Kind::Balances(by) => by.as_str(),
@@ -129,7 +141,7 @@ mod tests {
     use crate::domain::join::JoinBy;
     use crate::domain::money::{Currency, DecimalSign};
     use crate::domain::phone::Region;
-    use crate::source::csv::tests::{numbers, settings};
+    use crate::source::csv::tests::{csv, numbers, settings};
     use crate::source::settings::{BalanceColumn, BalanceSign, Encoding, UpdatedColumn};
 
     fn digest(settings: &FileSettings, content: &str) -> Digest {
@@ -139,6 +151,15 @@ mod tests {
     }
 
     type Change = fn(&mut FileSettings);
+
+    fn vcard(encoding: Encoding) -> Format {
+        Format::VCard { encoding }
+    }
+
+    fn json(records: &[&str]) -> Format {
+        let records = records.iter().map(|name| (*name).to_owned()).collect();
+        Format::Json { records }
+    }
 
     fn updated(order: Option<DateOrder>) -> Option<UpdatedColumn> {
         Some(UpdatedColumn {
@@ -150,10 +171,21 @@ mod tests {
     #[test]
     fn whatever_changes_a_contact_changes_the_digest() {
         let changes: &[Change] = &[
-            |s| s.format.delimiter = Some(b';'),
-            |s| s.format.delimiter = Some(0),
-            |s| s.format.quote = b'\'',
-            |s| s.format.encoding = Encoding::Utf8,
+            |s| csv(s).delimiter = Some(b';'),
+            |s| csv(s).delimiter = Some(0),
+            |s| csv(s).quote = b'\'',
+            |s| csv(s).encoding = Encoding::Utf8,
+            |s| s.format = Format::NdJson,
+            |s| s.format = vcard(Encoding::Auto),
+            |s| s.format = vcard(Encoding::Utf8),
+            |s| s.format = json(&[]),
+            |s| s.format = json(&["a", "b"]),
+            |s| s.format = json(&["ab"]),
+            |s| s.format = Format::Xlsx { sheet: None },
+            |s| {
+                let sheet = Some("Customers".into());
+                s.format = Format::Xlsx { sheet };
+            },
             |s| s.records.dialling.region = Region::parse("GB"),
             |s| s.records.dialling.region = None,
             |s| s.records.dialling.area_code = Prefix::parse("212"),

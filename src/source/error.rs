@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::api::error::ApiError;
+use super::download::error::DownloadError;
 use super::sql::error::SqlError;
+use super::xlsx::error::XlsxError;
 
 /// What a sync should make of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,22 @@ pub enum SourceError {
     },
     #[error("{from} has more than {limit} contacts")]
     TooManyContacts { from: String, limit: u64 },
+    #[error("{} is not written in UTF-8: let the export write UTF-8", .path.display())]
+    NotUtf8 { path: PathBuf },
+    #[error("{} has no array of records{}: say where it is, such as records = \"data.items\"", .path.display(), at(.records))]
+    NoArray { path: PathBuf, records: String },
+    #[error("{}, line {line}, column {column}: from here on it is not JSON", .path.display())]
+    BrokenJson {
+        path: PathBuf,
+        line: u64,
+        column: usize,
+    },
+    #[error("{} holds no card: it has no line BEGIN:VCARD", .path.display())]
+    NoCards { path: PathBuf },
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    #[error(transparent)]
+    Xlsx(#[from] XlsxError),
     #[error("there is no file to read")]
     NothingPicked,
     #[error(
@@ -96,6 +114,13 @@ pub enum SourceError {
     Halted,
     #[error(transparent)]
     Sql(#[from] SqlError),
+}
+
+fn at(records: &str) -> String {
+    match records {
+        "" => String::new(),
+        names => format!(" at {names:?}"),
+    }
 }
 
 impl SourceError {
@@ -122,6 +147,7 @@ impl SourceError {
         match self {
             SourceError::Api(error) => error.refused_credential(),
             SourceError::Sql(error) => error.refused_credential(),
+            SourceError::Download(error) => error.refused_credential(),
             _ => None,
         }
     }
@@ -129,6 +155,7 @@ impl SourceError {
     pub fn verdict(&self) -> Verdict {
         match self {
             SourceError::Api(error) => error.verdict(),
+            SourceError::Download(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
@@ -151,7 +178,12 @@ impl SourceError {
             | SourceError::DoubleColumns { .. }
             | SourceError::UnclosedQuote { .. }
             | SourceError::RecordTooLong { .. }
-            | SourceError::TooManyContacts { .. } => Verdict::NeedsPerson,
+            | SourceError::TooManyContacts { .. }
+            | SourceError::NotUtf8 { .. }
+            | SourceError::NoArray { .. }
+            | SourceError::BrokenJson { .. }
+            | SourceError::NoCards { .. }
+            | SourceError::Xlsx(_) => Verdict::NeedsPerson,
         }
     }
 }

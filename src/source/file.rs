@@ -80,6 +80,8 @@ pub(super) fn pick(
             quiet,
             ..
         } => pick_newest(path, suffix, *quiet, watch, now),
+        // It is picked where it was fetched to.
+        Location::Url(_) => Err(SourceError::NothingPicked),
     }
 }
 

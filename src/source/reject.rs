@@ -30,6 +30,8 @@ pub enum RowReason {
     NoId,
     NoUsableId,
     Structure,
+    BrokenRecord,
+    LongRecord,
 }
 
 impl RowReason {
@@ -47,6 +49,8 @@ impl RowReason {
             RowReason::DuplicateKey => "an earlier row has the same key",
             RowReason::NoId => "the join column is empty, so whose values these are is unknown",
             RowReason::NoUsableId => "the value of the join column can't be used",
+            RowReason::BrokenRecord => "the record is broken, or of another kind than the file's",
+            RowReason::LongRecord => "the record is longer than is read",
             RowReason::Structure => {
                 "a mapped value is a structure, or its expression does not fit: name a member within it"
             }

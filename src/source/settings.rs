@@ -3,6 +3,7 @@
 //! Plain values; the config module makes and checks them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,6 +72,67 @@ pub enum Location {
         quiet: Duration,
         after: AfterLoad,
     },
+    /// A file that a server gives out.
+    Url(Web),
+}
+
+/// Where a file is fetched from, and how we are known there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Web {
+    pub address: Address,
+    /// A PEM file with the authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    pub credential: Option<Credential>,
+}
+
+// The address may hold a key.
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web")
+            .field("host", &self.address.host())
+            .field("ca_file", &self.ca_file)
+            .field("credential", &self.credential)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An `https://` address. It may hold a key, so only its host is ever shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(reqwest::Url);
+
+impl Address {
+    pub const ALLOWED: &'static str =
+        "an address such as \"https://erp.example.com/export/customers.csv\"";
+
+    pub fn parse(text: &str) -> Option<Address> {
+        let url = reqwest::Url::parse(text.trim()).ok()?;
+        // A user in the address would be a secret in the configuration.
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        (url.scheme() == "https" && url.has_host() && is_plain).then_some(Address(url))
+    }
+
+    pub(super) fn url(&self) -> &reqwest::Url {
+        &self.0
+    }
+
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    Bearer(String),
+    Basic { user: String, password: String },
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Credential::Bearer(_) => "Bearer(***)",
+            Credential::Basic { .. } => "Basic(***)",
+        })
+    }
 }
 
 /// What becomes of a folder's files once the newest is loaded.
@@ -81,17 +143,54 @@ pub enum AfterLoad {
     Archive,
 }
 
+/// How a file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Format {
+pub enum Format {
+    Csv(CsvFormat),
+    Xlsx {
+        /// `None`: the first one.
+        sheet: Option<String>,
+    },
+    /// A JSON object in each line.
+    NdJson,
+    Json {
+        /// The names of the members that lead to the array of records; empty if it is the file.
+        records: Vec<String>,
+    },
+    VCard {
+        encoding: Encoding,
+    },
+}
+
+impl Format {
+    /// How the names of such files end.
+    pub fn suffix(&self) -> &'static str {
+        match self {
+            Format::Csv(_) => ".csv",
+            Format::Xlsx { .. } => ".xlsx",
+            Format::NdJson => ".ndjson",
+            Format::Json { .. } => ".json",
+            Format::VCard { .. } => ".vcf",
+        }
+    }
+
+    /// Whether its records have members, and columns are said as paths and expressions.
+    pub fn is_json(&self) -> bool {
+        matches!(self, Format::NdJson | Format::Json { .. })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvFormat {
     /// `None`: told from the header.
     pub delimiter: Option<u8>,
     pub quote: u8,
     pub encoding: Encoding,
 }
 
-impl Default for Format {
-    fn default() -> Format {
-        Format {
+impl Default for CsvFormat {
+    fn default() -> CsvFormat {
+        CsvFormat {
             delimiter: None,
             quote: b'"',
             encoding: Encoding::Auto,
@@ -271,6 +370,43 @@ mod tests {
         for bad in ["", "latin1", "utf-16", "auto,utf-8"] {
             assert_eq!(Encoding::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_address_is_https_and_holds_no_user() {
+        let good = Address::parse(" https://erp.example.com:8443/a.csv?key=1 ").unwrap();
+        assert_eq!(good.host(), "erp.example.com");
+        for bad in [
+            "",
+            "erp.example.com/a.csv",
+            "http://erp.example.com/a.csv",
+            "https://user:word@erp.example.com/a.csv",
+            "https://user@erp.example.com/a.csv",
+            "file:///etc/passwd",
+            "https://",
+        ] {
+            assert!(Address::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let password = "hunter2".to_owned();
+        let web = Web {
+            address: Address::parse("https://erp.example.com/a?key=hunter2").unwrap(),
+            ca_file: None,
+            credential: Some(Credential::Basic {
+                user: "hunter2".into(),
+                password,
+            }),
+        };
+        let shown = format!("{web:?}");
+        assert!(
+            shown.contains("erp.example.com") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+        let bearer = Credential::Bearer("hunter2".into());
+        assert_eq!(format!("{bearer:?}"), "Bearer(***)");
     }
 
     #[test]

@@ -13,6 +13,7 @@ umask 077
 readonly SERVER_SECONDS=3600 # longer than any test binary runs
 readonly START_SECONDS=60    # a loaded machine's first start included
 readonly STOP_SECONDS=10
+readonly MARK=.server-of-tests
 
 SELF=$(realpath "$0")
 HERE=$(dirname "$SELF")
@@ -47,6 +48,7 @@ make_directory() {
     DIR=$(realpath "$1")
     owned "$DIR"
     cd "$DIR"
+    touch "$MARK"
 }
 
 free_port() {
@@ -115,7 +117,7 @@ end_process() {
 # Removes DIR, but nothing that is not a server's directory.
 remove_directory() {
     cd /
-    if [[ -f "$1/watch.pid" || -f "$1/server.pid" || -z "$(ls -A "$1")" ]]; then rm -rf "$1"; fi
+    if [[ -f "$1/$MARK" ]]; then rm -rf "$1"; fi
 }
 
 # The watch ends first, all of its group; a watch at work has taken its file away.

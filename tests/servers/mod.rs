@@ -106,19 +106,24 @@ impl Server {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Ends it, as a server that crashes.
-    pub fn stop(&self) {
+    /// Has the script do something else with it: `stop` ends it for good.
+    pub fn ask(&self, what: &str) {
         let status = Command::new(&self.script)
-            .arg("stop")
+            .arg(what)
             .arg(&self.directory)
+            .stdin(Stdio::null())
             .status()
             .unwrap();
-        assert!(status.success(), "{} stop: {status}", self.script.display());
+        assert!(
+            status.success(),
+            "{} {what}: {status}",
+            self.script.display()
+        );
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop();
+        self.ask("stop");
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn notes(sample: &Sample, source: &Source) -> Vec<String> {
             false => "it has no record: look at the export".into(),
         }];
     }
-    let mut notes = Vec::new();
+    let mut notes = sample.notices.clone();
     let empty = never_filled(records);
     if records.iter().flat_map(|r| &r.mapped).all(is_blank) {
         let what = "nothing that is mapped stands in these records: compare [source.columns] with the names \

@@ -20,6 +20,8 @@ pub(crate) struct Sample {
     /// Until the first record was there: finding the file, connecting, logging in, asking.
     pub(super) first_after: Option<Duration>,
     pub(super) took: Duration,
+    /// What the source has to say of itself.
+    pub(super) notices: Vec<String>,
     start: Instant,
 }
 
@@ -62,6 +64,7 @@ impl Sample {
             records: Vec::new(),
             from: None,
             first_after: None,
+            notices: Vec::new(),
             took: Duration::ZERO,
             start,
         };
@@ -70,6 +73,10 @@ impl Sample {
         let end = match read {
             Ok(report) => {
                 sample.explain(&report.rejects);
+                let notices = report.notices.into_iter();
+                sample.notices = notices
+                    .map(|n| format!("{}: {}", n.words, n.advice))
+                    .collect();
                 Ok(())
             }
             Err(e) => Err(e),
@@ -83,7 +90,7 @@ impl Sample {
         most: usize,
         halt: &CancellationToken,
     ) -> Result<ReadReport, SourceError> {
-        let picked = match source.pick(SystemTime::now()) {
+        let picked = match source.pick(SystemTime::now(), halt) {
             // What was put away when it was loaded shows as well what becomes of it.
             Err(e) if e.verdict() == Verdict::NothingNew => {
                 source.pick_archived().map_err(|_| e)?

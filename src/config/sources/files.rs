@@ -2,24 +2,124 @@
 
 use std::time::Duration;
 
+use super::super::columns::over_json;
 use super::super::reader::Section;
+use super::super::secret;
 use super::ReadFrom;
-use crate::source::settings::{AfterLoad, Encoding, Format, Location};
+use crate::domain::dialling::Dialling;
+use crate::source::settings::{
+    Address, AfterLoad, Credential, CsvFormat, Encoding, Format, Line, Location, Mapping,
+    NumbersColumn, UpdatedColumn, Web,
+};
+use crate::source::vcard::column::Column;
 
 /// How long a dropped file must not have changed before it is taken.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// `type = "csv"`.
-pub(super) fn csv(section: &Section<'_>) -> Option<ReadFrom> {
-    let (location, format) = (location(section), format(section));
-    Some(ReadFrom::Csv {
+/// A `type` that is a file's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileType {
+    Csv,
+    Xlsx,
+    NdJson,
+    Json,
+    VCard,
+}
+
+impl FileType {
+    pub(super) fn parse(text: &str) -> Option<FileType> {
+        match text {
+            "csv" => Some(FileType::Csv),
+            "xlsx" => Some(FileType::Xlsx),
+            "ndjson" => Some(FileType::NdJson),
+            "json" => Some(FileType::Json),
+            "vcard" => Some(FileType::VCard),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn read(section: &Section<'_>, of: FileType) -> Option<ReadFrom> {
+    let format = match of {
+        FileType::Csv => csv(section).map(Format::Csv),
+        FileType::Xlsx => Some(Format::Xlsx {
+            sheet: section.text("sheet"),
+        }),
+        FileType::NdJson => Some(Format::NdJson),
+        FileType::Json => json(section),
+        FileType::VCard => Some(Format::VCard {
+            encoding: encoding(section).unwrap_or_default(),
+        }),
+    };
+    let suffix = format.as_ref().map_or("", Format::suffix);
+    let location = location(section, suffix);
+    Some(ReadFrom::File {
         location: location?,
         format: format?,
+        extractor: None,
     })
 }
 
-fn location(section: &Section<'_>) -> Option<Location> {
-    let (file, folder) = (section.path("path"), section.path("folder"));
+fn location(section: &Section<'_>, usual_suffix: &str) -> Option<Location> {
+    let file = section.path("path");
+    let places = ["path", "folder", "url"].map(|key| section.has(key));
+    let location = match places {
+        [true, false, false] => file.map(Location::File),
+        [false, true, false] => folder(section, usual_suffix),
+        [false, false, true] => web(section).map(Location::Url),
+        [false, false, false] => {
+            return section.missing(
+                "path",
+                "the export's file, or folder = \"...\", or url = \"...\"",
+            );
+        }
+        [_, folder, _] => {
+            hush(section);
+            let key = if folder { "folder" } else { "url" };
+            return section.wrong(key, "there can be one of path, folder and url only");
+        }
+    };
+    let of_folder = (["suffix", "quiet", "after-load"].as_slice(), "a folder");
+    let of_url = (["ca-file", "token", "user", "password"].as_slice(), "a url");
+    let strangers: &[_] = match places {
+        [true, ..] => &[of_folder, of_url],
+        [_, true, _] => &[of_url],
+        _ => &[of_folder],
+    };
+    for (keys, what) in strangers {
+        for key in keys.iter().filter(|key| section.has(key)) {
+            let what = match *what {
+                "a folder" if places[0] => {
+                    "belongs to a folder; with path the file is left where it is".to_owned()
+                }
+                what => format!("belongs to {what}"),
+            };
+            // It may stand where a secret's place should.
+            section.wrong_secret::<()>(key, what);
+        }
+    }
+    location
+}
+
+/// Takes the keys of every place as asked for, where the place itself is in doubt.
+fn hush(section: &Section<'_>) {
+    for key in [
+        "path",
+        "folder",
+        "url",
+        "suffix",
+        "quiet",
+        "after-load",
+        "ca-file",
+        "token",
+        "user",
+        "password",
+    ] {
+        section.has(key);
+    }
+}
+
+fn folder(section: &Section<'_>, usual_suffix: &str) -> Option<Location> {
     let suffix = section.text("suffix");
     let quiet = section.duration("quiet", Duration::from_secs(1), Duration::from_secs(3600));
     let after = section.parse(
@@ -31,33 +131,117 @@ fn location(section: &Section<'_>) -> Option<Location> {
             _ => None,
         },
     );
-    match (file, folder) {
-        (Some(file), None) => {
-            for key in ["suffix", "quiet", "after-load"]
-                .into_iter()
-                .filter(|k| section.has(k))
-            {
-                section.wrong::<()>(
-                    key,
-                    "belongs to a folder; with path the file is left where it is",
+    Some(Location::Folder {
+        path: section.path("folder")?,
+        suffix: suffix.unwrap_or_else(|| usual_suffix.to_owned()),
+        quiet: quiet.unwrap_or(QUIET),
+        after: after.unwrap_or(AfterLoad::Leave),
+    })
+}
+
+fn web(section: &Section<'_>) -> Option<Web> {
+    // Not repeated: a key may stand in it.
+    let address = section
+        .text("url")
+        .and_then(|text| match Address::parse(&text) {
+            Some(address) => Some(address),
+            None => {
+                let what = format!(
+                    "must be {}, without a user in it: write user = \"...\" and password = ...",
+                    Address::ALLOWED
                 );
+                section.wrong_secret("url", what)
             }
-            Some(Location::File(file))
+        });
+    let ca_file = section.path("ca-file");
+    let credential = credential(section);
+    Some(Web {
+        address: address?,
+        ca_file,
+        credential: credential?,
+    })
+}
+
+/// `None` if what is given is wrong, `Some(None)` if nothing is.
+fn credential(section: &Section<'_>) -> Option<Option<Credential>> {
+    let first = |key| {
+        let (lines, _) = secret::read(section, key)?;
+        Some(lines.first()?.expose().to_owned())
+    };
+    match ["token", "user", "password"].map(|key| section.has(key)) {
+        [false, false, false] => Some(None),
+        [true, false, false] => Some(Some(Credential::Bearer(first("token")?))),
+        [false, _, _] => {
+            let user = section.required_text("user", "the user of the password");
+            let password = first("password");
+            Some(Some(Credential::Basic {
+                user: user?,
+                password: password?,
+            }))
         }
-        (None, Some(path)) => Some(Location::Folder {
-            path,
-            suffix: suffix.unwrap_or_else(|| ".csv".into()),
-            quiet: quiet.unwrap_or(QUIET),
-            after: after.unwrap_or(AfterLoad::Leave),
-        }),
-        (Some(_), Some(_)) => section.wrong("folder", "there can be path or folder, not both"),
-        (None, None) if section.has("path") || section.has("folder") => None,
-        (None, None) => section.missing("path", "the export's file, or folder = \"...\""),
+        [true, ..] => section.wrong_secret("token", "there can be token, or user and password"),
     }
 }
 
-fn format(section: &Section<'_>) -> Option<Format> {
-    let default = Format::default();
+fn json(section: &Section<'_>) -> Option<Format> {
+    let allowed = "the names of members with dots between, such as \"data.items\"";
+    let records = section.parse("records", allowed, |text| {
+        let names: Vec<String> = text.split('.').map(str::to_owned).collect();
+        names.iter().all(|name| !name.is_empty()).then_some(names)
+    });
+    if section.has("records") && records.is_none() {
+        return None;
+    }
+    Some(Format::Json {
+        records: records.unwrap_or_default(),
+    })
+}
+
+fn encoding(section: &Section<'_>) -> Option<Encoding> {
+    section.parse("encoding", Encoding::ALLOWED, Encoding::parse)
+}
+
+/// What the columns mean in a file of this format, noted where they mean nothing.
+pub(super) fn over(columns: &Section<'_>, from: &mut ReadFrom, mapping: &Mapping) {
+    let ReadFrom::File {
+        format, extractor, ..
+    } = from
+    else {
+        return;
+    };
+    if format.is_json() {
+        *extractor = over_json(columns, mapping);
+    }
+    if let Format::VCard { .. } = format {
+        for wrong in mapping.columns().filter_map(|c| Column::parse(c).err()) {
+            columns.complain(wrong.to_string());
+        }
+    }
+}
+
+/// What the properties of a card usually mean.
+pub(super) fn of_cards(dialling: &Dialling) -> Mapping {
+    let column = |name: &str| Some(name.to_owned());
+    Mapping {
+        key: column("UID"),
+        name: vec!["FN".to_owned()],
+        company: column("ORG"),
+        numbers: vec![NumbersColumn {
+            column: "TEL".to_owned(),
+            dialling: dialling.clone(),
+            line: Line::Own,
+        }],
+        email: column("EMAIL"),
+        updated: Some(UpdatedColumn {
+            column: "REV".to_owned(),
+            order: None,
+        }),
+        ..Mapping::default()
+    }
+}
+
+fn csv(section: &Section<'_>) -> Option<CsvFormat> {
+    let default = CsvFormat::default();
     let one = |text: &str| match text.as_bytes() {
         [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() => Some(*byte),
         _ => None,
@@ -69,8 +253,8 @@ fn format(section: &Section<'_>) -> Option<Format> {
     if quote.is_some() && quote == delimiter {
         section.wrong::<()>("quote", "must be another sign than the delimiter");
     }
-    let encoding = section.parse("encoding", Encoding::ALLOWED, Encoding::parse);
-    Some(Format {
+    let encoding = encoding(section);
+    Some(CsvFormat {
         delimiter,
         quote: quote.unwrap_or(default.quote),
         encoding: encoding.unwrap_or(default.encoding),
