@@ -37,7 +37,18 @@ macro_rules! shipped {
 }
 
 /// Those that come with Ringcard.
-const SHIPPED: &[(&str, &str)] = shipped![];
+const SHIPPED: &[(&str, &str)] = shipped![
+    "bitrix24",
+    "dynamics365",
+    "hipcall",
+    "hubspot",
+    "odoo",
+    "odoo-jsonrpc",
+    "pipedrive",
+    "rest",
+    "salesforce",
+    "zoho",
+];
 
 /// A description's text and where it is.
 pub(super) struct Description {
