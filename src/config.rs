@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
 pub use cards::{AfterCall, CardConfig};
+pub use connectors::{DIRECTORY as CONNECTORS_DIRECTORY, SHIPPED as CONNECTORS};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;

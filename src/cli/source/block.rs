@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use super::kinds::{Block, Kind, What};
+use super::kinds::{self, Block, Kind, What};
 use super::sketch::{Object, Sketch};
 
 /// Characters of a key with its value before what is said about it, as in the blocks of files and databases.
@@ -169,9 +169,11 @@ fn secrets(text: &mut String, sketch: &Sketch, source: &str) {
     }
 }
 
-/// The connector's own mapping, in the order of the documentation.
+/// The connector's own mapping, in the order of the documentation; an example where it has none.
 fn columns(text: &mut String, object: &Object) {
     if object.columns.is_empty() {
+        text.push('\n');
+        text.push_str(kinds::columns_of_objects(object.is_balances()));
         return;
     }
     text.push_str("\n# The connector's own; a key that is given here replaces its. A column is a member of the record, a\n");

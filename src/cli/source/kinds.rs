@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::sketch::{About, Sketch};
+use crate::config::{CONNECTORS, CONNECTORS_DIRECTORY};
 
 /// A kind that is no connector: it has a block of its own.
 pub(super) struct BuiltIn {
@@ -60,6 +61,11 @@ const OBJECTS: &[Records] = &[
         columns: include_str!("blocks/json-balances.toml"),
     },
 ];
+
+/// An example of a mapping over records with members.
+pub(super) fn columns_of_objects(of_balances: bool) -> &'static str {
+    OBJECTS[usize::from(of_balances)].columns
+}
 
 const CARDS: &[Records] = &[Records {
     object: "contacts",
@@ -276,17 +282,12 @@ impl Kind {
     }
 }
 
-/// The connectors' descriptions that come with Ringcard.
-fn shipped() -> Vec<(&'static str, &'static str)> {
-    Vec::new()
-}
-
 /// Where the operator's own are: beside the configuration.
 pub(super) fn own_directory(config: &Path) -> PathBuf {
     config
         .parent()
         .unwrap_or(Path::new(""))
-        .join("connectors.d")
+        .join(CONNECTORS_DIRECTORY)
 }
 
 /// All kinds, in the order of the list, and what is wrong with the operator's own.
@@ -294,10 +295,14 @@ pub(super) fn kinds(config: &Path) -> (Vec<Kind>, Vec<String>) {
     let mut kinds: Vec<Kind> = BUILT_IN.iter().map(Kind::from).collect();
     let mut problems = Vec::new();
     let mut add = |text: &str, group: Group, from: &str| match Sketch::parse(text) {
-        Ok(sketch) => kinds.push(Kind::of(sketch, group)),
+        Ok(sketch) => {
+            // One of the operator's that says so stands instead of a shipped one of its name.
+            kinds.retain(|kind| kind.name != sketch.name);
+            kinds.push(Kind::of(sketch, group));
+        }
         Err(e) => problems.push(format!("{from}: {e}")),
     };
-    for (name, text) in shipped() {
+    for (name, text) in CONNECTORS {
         add(text, Group::Shipped, name);
     }
     let mut unreadable = Vec::new();
