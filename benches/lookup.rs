@@ -101,6 +101,7 @@ fn flow(office: &Arc<Flows>) -> Flow {
         office: Arc::new(ArcSwap::new(office.clone())),
         outbox: Arc::new(Outbox::in_memory()),
         board: Arc::default(),
+        callers: Arc::default(),
         tasks: Tasks::default(),
     }
 }

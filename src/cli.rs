@@ -8,6 +8,7 @@ mod matched;
 mod metrics;
 mod outbox;
 mod pages;
+mod replica;
 mod run;
 mod source;
 mod status;
@@ -101,7 +102,8 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Lookup(what) => who::lookup(config, what).await,
         Command::Card(whom) => who::card(config, whom).await,
         Command::Sync(what) => sync::sync(config, what).await,
-        Command::Source(what) => source::source(config, what).await,
+        Command::Replica(what) => replica::replica(config, what).await,
+        Command::Source(what) => source::source(config, what),
         Command::Status { json } => status::status(config, json).await,
         Command::Metrics => metrics::metrics(config).await,
         Command::Outbox(what) => outbox::outbox(config, what).await,

@@ -10,6 +10,7 @@ mod columns;
 mod connectors;
 mod dialling;
 mod duration;
+mod expiry;
 mod matching;
 mod problem;
 mod reader;
@@ -23,11 +24,11 @@ use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
 pub use cards::{AfterCall, CardConfig};
-pub use connectors::{DIRECTORY as CONNECTORS_DIRECTORY, SHIPPED as CONNECTORS};
+pub use connectors::described as described_connectors;
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use sources::{ApiFrom, ReadFrom, SourceConfig};
+pub use sources::{ApiFrom, ReadFrom, SourceConfig, Timing, is_source_type};
 
 use crate::domain::money::Locale;
 use crate::hipcall::Trust;
@@ -163,6 +164,11 @@ impl Config {
     pub fn names_owners(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|s| s.records.mapping.owner.is_some())
+    }
+
+    /// The numbers of the last callers.
+    pub fn callers_file(&self) -> PathBuf {
+        self.state_directory.join("callers")
     }
 
     pub fn outbox_file(&self) -> PathBuf {

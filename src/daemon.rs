@@ -7,6 +7,7 @@
 mod accounts;
 mod alive;
 mod commands;
+mod credentials;
 mod crew;
 mod explain;
 mod feeds;
@@ -33,6 +34,7 @@ use crate::flow::office::{Flow, Office};
 use crate::status::AlarmId;
 use crate::store::outbox::{Outcome, Waiting};
 use crate::system::{chain, notify};
+use crate::tasks::Tasks;
 use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
 
 pub use explain::{CandidateShown, Explanation, Offline};
@@ -145,6 +147,8 @@ impl Daemon {
         }
         // Writes what still lingers; a disk that does not answer is not waited for.
         self.flow.outbox.close();
+        let callers = self.flow.callers.clone();
+        Tasks::in_place(|| callers.save());
         let ended = self.writer_ended.take();
         let flushed = async { ended?.await.ok() };
         let flushed = tokio::time::timeout(FLUSH_TIME, flushed).await.is_ok();
@@ -196,7 +200,8 @@ impl Daemon {
                 "addresses, certificate paths and directories change only with a restart"
             );
         }
-        let (gate, schedules) = (start::gate(&config), feeds::schedules(&config));
+        let path = self.config_path.clone();
+        let (gate, schedules) = (start::gate(&config), feeds::schedules(&config, path));
         let old = self.flow.office.load_full();
         match Office::open(config, Some(&old)) {
             Ok((office, damaged)) => {

@@ -5,6 +5,7 @@
 
 pub mod age;
 pub mod call;
+pub mod callers;
 pub mod card;
 pub mod changed;
 pub mod clock;
@@ -13,9 +14,11 @@ pub mod contact;
 pub mod deadline;
 pub mod deck;
 pub mod dialling;
+pub mod expiry;
 pub mod fate;
 pub mod filling;
 pub mod flag;
+pub mod guard;
 pub mod hours;
 pub mod join;
 pub mod ladder;
@@ -23,6 +26,7 @@ pub mod matching;
 pub mod merge;
 pub mod money;
 pub mod phone;
+pub mod renewal;
 pub mod schedule;
 pub mod silence;
 pub mod template;

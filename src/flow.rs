@@ -9,16 +9,20 @@
 
 mod account;
 pub mod answer;
+pub mod callers;
 mod candidates;
 mod comment;
 pub mod deliver;
 pub mod drill;
+mod failure;
 pub mod feed;
 mod guard;
 pub mod lookup;
 pub mod office;
 pub mod owners;
 mod profile;
+pub mod replica;
 pub mod report;
 pub mod show;
 pub mod sync;
+pub mod trial;

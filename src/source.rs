@@ -96,8 +96,7 @@ impl Source {
     ) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick(now, halt).map(Some),
-            Source::Api(_) => Ok(None),
-            Source::Sql(_) => Ok(None),
+            Source::Api(_) | Source::Sql(_) => Ok(None),
         }
     }
 
@@ -105,8 +104,7 @@ impl Source {
     pub fn pick_archived(&self) -> Result<Option<Picked>, SourceError> {
         match self {
             Source::File(source) => source.pick_archived().map(Some),
-            Source::Api(_) => Ok(None),
-            Source::Sql(_) => Ok(None),
+            Source::Api(_) | Source::Sql(_) => Ok(None),
         }
     }
 
@@ -114,8 +112,7 @@ impl Source {
     pub fn digest(&self, picked: &Picked) -> Result<Digest, SourceError> {
         match self {
             Source::File(source) => source.digest(picked),
-            Source::Api(_) => Err(SourceError::NothingPicked),
-            Source::Sql(_) => Err(SourceError::NothingPicked),
+            Source::Api(_) | Source::Sql(_) => Err(SourceError::NothingPicked),
         }
     }
 

@@ -18,6 +18,7 @@ pub use alarm::{Alarm, AlarmId, Alarms};
 
 use crate::domain::call::Skip;
 use crate::domain::fate::Why;
+use crate::domain::renewal::{Changes, Mode};
 use crate::source::reject::Rejects;
 use crate::store::outbox::Counts;
 
@@ -95,6 +96,24 @@ pub struct SourceStatus {
     pub rows: u64,
     pub load_seconds: f64,
     pub rejects: Option<Rejects>,
+    /// The way that the last good sync took, and what it changed where that is known.
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    #[serde(default)]
+    pub changes: Option<Changes>,
+    /// As of when the changes are known, of a source that can be asked for them.
+    #[serde(default)]
+    pub changes_as_of: Option<Timestamp>,
+    /// When everything was read last.
+    #[serde(default)]
+    pub full_at: Option<Timestamp>,
+    #[serde(default)]
+    pub next_due: Option<Timestamp>,
+    /// A load waits for a person to accept it.
+    #[serde(default)]
+    pub is_held: bool,
+    #[serde(default)]
+    pub is_rolled_back: bool,
 }
 
 /// What the records of a source are.

@@ -9,13 +9,19 @@
 //! Architecture Invariant: redb has one writer per file, so a load never shares a file with the outbox,
 //! and nothing outside this module knows that redb exists.
 
+mod built;
+pub mod callers;
 mod changes;
 mod damage;
+mod draft;
 mod drive;
 mod entry;
 mod file;
+mod files;
+pub mod increment;
 mod index;
 mod keys;
+mod layer;
 pub mod load;
 mod migrate;
 pub mod outbox;

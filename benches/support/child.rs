@@ -117,6 +117,11 @@ fn is_over(pid: u32) -> bool {
     after_name.trim_start().starts_with('Z')
 }
 
+/// The same of this process; 0 where the kernel does not tell.
+pub fn written_by_us() -> u64 {
+    written(std::process::id()).unwrap_or(0)
+}
+
 /// Bytes sent to the disk, as far as the kernel counts and tells them.
 fn written(pid: u32) -> Option<u64> {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;

@@ -41,9 +41,12 @@ pub(super) enum Command {
     ///
     /// Asks the running daemon, or does it itself if none runs.
     Sync(What),
-    /// See what a source can be, begin one, and try one out.
+    /// See the copies, and go back to the one before.
     #[command(subcommand)]
-    Source(super::source::Source),
+    Replica(Replica),
+    /// Write the configuration of a new source, and try one.
+    #[command(subcommand)]
+    Source(Source),
     /// Show at a glance how everything does.
     Status {
         /// For a script.
@@ -106,15 +109,48 @@ pub(super) struct About {
 pub(super) struct What {
     /// One source; without it, all.
     pub(super) source: Option<String>,
-    /// Read and count, and publish nothing.
-    #[arg(long, conflicts_with = "accept_removals")]
+    /// Read, tell what would be new, changed and gone, and publish nothing.
+    #[arg(long, conflicts_with = "accept")]
     pub(super) dry_run: bool,
-    /// Publish although many contacts are gone from the source.
+    /// Publish although a guard holds it back: much is gone, empty, or of another kind than before.
+    #[arg(long, alias = "accept-removals")]
+    pub(super) accept: bool,
+    /// Read everything, though the source could be asked for what has changed.
     #[arg(long)]
-    pub(super) accept_removals: bool,
+    pub(super) full: bool,
     /// For a script.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Replica {
+    /// The copy that serves of each source, and the one before.
+    List {
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go back to the copy before. No schedule replaces it then; `ringcard sync SOURCE` does.
+    Rollback { source: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Source {
+    /// The kinds of sources that there are.
+    List,
+    /// Write a commented block for the configuration to standard output.
+    New {
+        /// One of `ringcard source list`.
+        kind: String,
+    },
+    /// Read five records and show what becomes of them. Ends with 1 if that fails.
+    Test {
+        name: String,
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

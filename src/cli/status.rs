@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
+
 use super::Failure;
 use super::terminal::{ago, say, say_json, span, table};
 use crate::config::Config;
@@ -131,6 +133,8 @@ fn sources(status: &Status) -> String {
         "RECORDS",
         "NUMBERS",
         "ROWS REJECTED",
+        "LAST READ",
+        "NEXT",
     ];
     let mut rows = vec![head.map(String::from).to_vec()];
     for (name, source) in &status.sources {
@@ -146,9 +150,40 @@ fn sources(status: &Status) -> String {
                 Records::Balances => "-".into(),
             },
             rejected(source),
+            last_read(source),
+            next(source),
         ]);
     }
     table(&rows)
+}
+
+/// Which way the last sync took, and what it changed.
+fn last_read(source: &SourceStatus) -> String {
+    let Some(mode) = source.mode else {
+        return "-".into();
+    };
+    match source.changes {
+        Some(changes) => format!("{}: {changes}", mode.words()),
+        None => mode.words().into(),
+    }
+}
+
+fn next(source: &SourceStatus) -> String {
+    if source.is_rolled_back {
+        return "went back, by hand".into();
+    }
+    let seconds = source
+        .next_due
+        .map(|then| then.duration_since(Timestamp::now()));
+    let due = match seconds.map(|s| u64::try_from(s.as_secs())) {
+        None => "-".into(),
+        Some(Err(_) | Ok(0)) => "now".into(),
+        Some(Ok(seconds)) => format!("in {}", span(seconds)),
+    };
+    match source.is_held {
+        true => format!("HELD; {due}"),
+        false => due,
+    }
 }
 
 fn rejected(source: &SourceStatus) -> String {
@@ -196,6 +231,7 @@ fn alarms(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::renewal::{Changes, Mode};
     use crate::status::{AlarmId, UsersStatus};
 
     #[test]
@@ -248,6 +284,38 @@ mod tests {
         assert_eq!(
             told(Some(60), Some(true)).unwrap(),
             "clock: 60 s ahead of Hipcall's"
+        );
+    }
+
+    #[test]
+    fn a_source_is_told_with_what_its_last_sync_changed_and_when_the_next_is_due() {
+        let changes = Changes {
+            added: 2,
+            changed: 3,
+            removed: 1,
+        };
+        let mut source = SourceStatus {
+            mode: Some(Mode::Increment),
+            changes: Some(changes),
+            next_due: Timestamp::now()
+                .checked_add(jiff::SignedDuration::from_secs(3_000))
+                .ok(),
+            is_held: true,
+            ..SourceStatus::default()
+        };
+        assert_eq!(last_read(&source), "changes: 2 added, 3 changed, 1 removed");
+        assert_eq!(next(&source), "HELD; in 49 min");
+        source.is_held = false;
+        source.next_due = Some(Timestamp::UNIX_EPOCH);
+        assert_eq!(next(&source), "now");
+        source.is_rolled_back = true;
+        assert_eq!(next(&source), "went back, by hand");
+        assert_eq!(
+            (
+                last_read(&SourceStatus::default()),
+                next(&SourceStatus::default())
+            ),
+            ("-".into(), "-".into())
         );
     }
 

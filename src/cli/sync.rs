@@ -11,8 +11,10 @@ use super::arguments::What;
 use super::terminal::{progress, say, say_json};
 use super::{Failure, load};
 use crate::config::Config;
+use crate::domain::renewal::Depth;
+use crate::flow::callers::Recent;
 use crate::flow::office::{Feed, Office};
-use crate::flow::sync::{self as flow, Memory, Order, Report};
+use crate::flow::sync::{self as flow, Memory, Order, Report, Witnesses};
 use crate::source::read::Progress;
 use crate::store::StateLock;
 use crate::system::chain;
@@ -33,13 +35,20 @@ pub(super) async fn sync(path: &Path, what: What) -> Result<ExitCode, Failure> {
 
 async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Failure> {
     let order = Order {
-        accept_removals: what.accept_removals,
+        accept: what.accept,
         dry_run: what.dry_run,
+        depth: if what.full {
+            Depth::Whole
+        } else {
+            Depth::Quick
+        },
+        by_person: true,
     };
     if !order.dry_run {
         let request = Request::Sync {
             source: what.source.clone(),
-            accept_removals: order.accept_removals,
+            accept: order.accept,
+            full: what.full,
         };
         let seen = |value: Value| show_progress(&value, start);
         match ask(&Config::control_socket_of(path)?, &request, seen).await {
@@ -51,29 +60,30 @@ async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Fa
     // Nobody else may write; a dry run writes nothing.
     let lock = (!order.dry_run).then(|| StateLock::take(&config.state_directory));
     let _lock = lock.transpose().map_err(|e| Failure::other(&e))?;
-    let source = what.source;
-    let known: Vec<String> = config.sources.iter().map(|s| s.name().to_owned()).collect();
+    let callers = Recent::open(config.callers_file()).readings();
     let (office, _) = Office::open(config, None).map_err(|e| Failure::other(&e))?;
-    let wanted = |feed: &&Feed| {
-        source
-            .as_deref()
-            .is_none_or(|name| name == feed.source.name())
+    let witnesses = Witnesses {
+        callers,
+        ladder: office.matching.ladder.clone(),
     };
-    let feeds: Vec<&Feed> = office.feeds.iter().filter(wanted).collect();
-    if feeds.is_empty() {
-        let name = source.unwrap_or_default();
-        let known = known.join(", ");
-        return Err(Failure::Other(format!(
-            "there is no source {name}; there are: {known}"
-        )));
-    }
+    let feeds: Vec<&Feed> = match &what.source {
+        Some(name) => vec![office.feed(name).map_err(Failure::Other)?],
+        None => office.feeds.iter().collect(),
+    };
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
     for feed in feeds {
         let name = feed.source.name();
         let mut seen = |p: Progress| show_progress(&value(name, p), start);
         let read = || {
             let halt = CancellationToken::new();
-            flow::sync(feed, &Memory::default(), order, &halt, &mut seen)
+            flow::sync(
+                feed,
+                &Memory::default(),
+                &witnesses,
+                order,
+                &halt,
+                &mut seen,
+            )
         };
         match Tasks::in_place(read) {
             Ok(report) => reports.push(report),

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dialling;
+use jiff::civil::Date;
+
 use super::reader::Section;
 use super::secret::{self, Secret};
-use super::silence;
+use super::{dialling, expiry, silence};
 use crate::domain::dialling::Dialling;
 use crate::domain::phone::Region;
 use crate::domain::silence::Patience;
@@ -26,6 +27,8 @@ pub struct AccountConfig {
     pub token: Secret,
     /// Where the token came from: a new one is taken up from there by itself.
     pub token_file: PathBuf,
+    /// The last day on which it is valid, if that is known.
+    pub token_expires: Option<Date>,
     pub webhook_secrets: Vec<Secret>,
     /// None: nobody is told when its webhook is silent.
     pub silence: Option<Patience>,
@@ -70,6 +73,7 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
     );
     let (region, dialling) = dialling::account(section);
     let token = token(section);
+    let token_expires = expiry::read(section, "token-expires");
     let webhook_secrets = webhook_secrets(section);
     let (token, token_file) = token?;
     let silence = silence::read(section);
@@ -80,6 +84,7 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
         dialling,
         token,
         token_file,
+        token_expires,
         webhook_secrets: webhook_secrets?,
         silence: silence?,
     })

@@ -89,6 +89,13 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// The descriptions that there are, by their names, as they are written.
+pub fn described(directory: &Path) -> Vec<(String, String)> {
+    let each = names(directory).into_iter();
+    let text = |name: String| Some((name.clone(), find(directory, &name)?.ok()?.text));
+    each.filter_map(text).collect()
+}
+
 /// A connector's name is that of its file.
 pub(super) fn is_name(text: &str) -> bool {
     let is_sign = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';

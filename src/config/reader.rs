@@ -33,6 +33,8 @@ struct Notes<'a> {
     text: &'a str,
     directory: PathBuf,
     problems: RefCell<Problems>,
+    /// The files of secrets, by the full names of their keys.
+    secrets: RefCell<Vec<(String, PathBuf)>>,
 }
 
 impl Notes<'_> {
@@ -53,6 +55,7 @@ impl<'a> Document<'a> {
             text,
             directory: directory.into(),
             problems: RefCell::default(),
+            secrets: RefCell::default(),
         };
         for error in &errors {
             let at = error.span().map_or(0, |s| s.start);

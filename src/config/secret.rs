@@ -39,6 +39,7 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<(Vec<Secr
         return section.missing(key, ALLOWED);
     }
     let path = place(section, key)?;
+    section.note_secret(key, &path);
     match lines(&path) {
         Ok(lines) => Some((lines, path)),
         Err(what) => section.wrong_secret(key, what),
@@ -54,6 +55,7 @@ pub(super) fn read_each(table: &Section<'_>) -> Vec<(String, Option<(Secret, Pat
         };
         let secret = path.and_then(|path| {
             let first = lines(&path)?.into_iter().next();
+            table.note_secret(&name, &path);
             let nothing = || format!("{} holds nothing", path.display());
             Ok((first.ok_or_else(nothing)?, path))
         });

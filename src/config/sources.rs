@@ -1,37 +1,43 @@
 //! `[[source]]`: where contacts come from, how they are written there, and how often they are read.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::civil::Date;
 
 use super::accounts::{NAME, is_name};
 use super::columns::{self, Columns, Records};
 use super::connectors::{self, Description};
-use super::dialling;
 use super::reader::Section;
+use super::{dialling, expiry};
 use crate::domain::dialling::Dialling;
+use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::domain::phone::Region;
-use crate::domain::schedule::Schedule;
 use crate::source::Source;
 use crate::source::api::ApiSource;
+use crate::source::digest::Digest;
 use crate::source::export::FileSource;
 use crate::source::json::Extractor;
 use crate::source::settings::{FileSettings, Format, Kind, Location, Mapping, RecordSettings};
 use crate::source::sql::SqlSource;
 use crate::source::sql::settings::Engine;
 
-pub use self::sql::SqlConfig;
-use files::FileType;
+use self::sql::SqlConfig;
 
 mod api;
 mod files;
+mod guards;
+mod schedule;
 mod sql;
 
-pub use api::ApiFrom;
+use files::FileType;
 
-/// How often a source is read unless told otherwise.
-const EVERY: Duration = Duration::from_secs(15 * 60);
+pub use api::ApiFrom;
+pub use schedule::Timing;
+
 /// Most sources of one box.
 const SOURCES: usize = 16;
 
@@ -39,7 +45,12 @@ const SOURCES: usize = 16;
 pub struct SourceConfig {
     pub records: RecordSettings,
     pub from: ReadFrom,
-    pub schedule: Schedule,
+    pub timing: Timing,
+    pub guards: Limits,
+    /// The last day on which a secret is valid, by the secret's name.
+    pub expires: BTreeMap<String, Date>,
+    /// Its secrets' files: a new one is taken up from there by itself.
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Of balances: the sources of contacts whose they are, at least one. An id that two systems give to two
     /// customers would else put one's balance on the other's card.
     pub join_to: Vec<String>,
@@ -54,9 +65,9 @@ pub enum ReadFrom {
         /// The mapping over JSON records, of formats that have these.
         extractor: Option<Arc<Extractor>>,
     },
+    Sql(Box<SqlConfig>),
     /// By a connector.
     Api(Box<ApiFrom>),
-    Sql(Box<SqlConfig>),
 }
 
 impl SourceConfig {
@@ -65,8 +76,6 @@ impl SourceConfig {
     pub fn open(&self, state: &Path) -> Source {
         let records = self.records.clone();
         match &self.from {
-            ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
-            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
             ReadFrom::File {
                 location,
                 format,
@@ -79,6 +88,23 @@ impl SourceConfig {
                 };
                 Source::File(FileSource::new(settings, state).over(extractor.clone()))
             }
+            ReadFrom::Sql(config) => Source::Sql(SqlSource::new(config.settings(records))),
+            ReadFrom::Api(from) => Source::Api(ApiSource::new(from.settings(records), state)),
+        }
+    }
+
+    /// Of everything that decides what becomes of a record, so that other settings give other copies. Of the
+    /// settings' `Debug`, which shows no secret: what a library may change there costs one more full read.
+    pub fn digest(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        Digest::of(&format!("{version} {:?} {:?}", self.records, self.from)).to_string()
+    }
+
+    /// How long a secret of this kind lives, where that is known of whoever gives it out.
+    pub fn lifetimes(&self) -> BTreeMap<String, Duration> {
+        match &self.from {
+            ReadFrom::File { .. } | ReadFrom::Sql(_) => BTreeMap::new(),
+            ReadFrom::Api(from) => from.lifetimes(),
         }
     }
 
@@ -109,6 +135,7 @@ const TYPES: [&str; 8] = [
 
 enum Type {
     File(FileType),
+    Sql(Engine),
     Connector(Result<Description, String>),
     Sql(Engine),
 }
@@ -119,14 +146,25 @@ impl Type {
         let names = || connectors::names(directory);
         let all = TYPES.iter().map(|t| (*t).to_owned()).chain(names());
         let allowed = any_of(&all.collect::<Vec<_>>());
-        section.required("type", &allowed, |text| match text {
-            "postgresql" => Some(Type::Sql(Engine::Postgres)),
-            "mysql" | "mariadb" => Some(Type::Sql(Engine::MySql)),
-            "sqlserver" => Some(Type::Sql(Engine::SqlServer)),
-            name => FileType::parse(name)
-                .map(Type::File)
-                .or_else(|| connectors::find(directory, name).map(Type::Connector)),
+        section.required("type", &allowed, |text| {
+            let own = FileType::parse(text).map(Type::File);
+            let own = own.or_else(|| engine(text).map(Type::Sql));
+            own.or_else(|| connectors::find(directory, text).map(Type::Connector))
         })
+    }
+}
+
+/// Whether a source can be of this type, beside those of connectors.
+pub fn is_source_type(text: &str) -> bool {
+    TYPES.contains(&text)
+}
+
+fn engine(text: &str) -> Option<Engine> {
+    match text {
+        "postgresql" => Some(Engine::Postgres),
+        "mysql" | "mariadb" => Some(Engine::MySql),
+        "sqlserver" => Some(Engine::SqlServer),
+        _ => None,
     }
 }
 
@@ -228,15 +266,19 @@ fn any_of(names: &[impl AsRef<str>]) -> String {
 
 fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig> {
     let name = section.required("name", NAME, is_name);
-    let schedule = schedule(section);
+    let timing = schedule::read(section);
+    let (guards, expires) = (guards::read(section), expiry::dates(section));
     let outer = Dialling {
         region,
         ..Dialling::default()
     };
     let dialling = dialling::within(section, &outer);
     let (from, columns) = match Type::of(section) {
-        Some(Type::File(of)) => of_file(section, of, &dialling),
-        Some(Type::Sql(engine)) => (sql::sql(section, engine), own_columns(section, &dialling)),
+        Some(Type::File(of)) => files::read(section, of, &dialling),
+        Some(Type::Sql(engine)) => (
+            sql::sql(section, engine),
+            own_columns(section, &dialling, None, &mut |_, _| {}),
+        ),
         Some(Type::Connector(description)) => by_connector(section, description, &dialling),
         None => {
             // Which keys are right is the type's to say.
@@ -259,24 +301,41 @@ fn source(section: &Section<'_>, region: Option<Region>) -> Option<SourceConfig>
         config.check(section, &records);
     }
     Some(SourceConfig {
-        schedule: schedule?,
+        timing: timing?,
+        guards,
+        expires,
+        secrets: section.secrets(),
         join_to,
         records,
         from: from?,
     })
 }
 
-/// The mapping of a source that brings none.
-fn own_columns(section: &Section<'_>, dialling: &Dialling) -> Option<Columns> {
+/// The operator's mapping; without one the usual one, if there is such. `over` says what it means to the source.
+fn own_columns(
+    section: &Section<'_>,
+    dialling: &Dialling,
+    usual: Option<Mapping>,
+    over: &mut dyn FnMut(&Section<'_>, &Mapping),
+) -> Option<Columns> {
     let kind = section.parse("kind", "\"contacts\" or \"balances\"", Records::parse);
     let kind = kind.or((!section.has("kind")).then(Records::default));
+    if let (Some(mapping), Some(Records::Contacts), false) = (usual, kind, section.has("columns")) {
+        return Some(Columns {
+            kind: Kind::Contacts,
+            mapping,
+            join_to: Vec::new(),
+        });
+    }
     section.required_section("columns").and_then(|columns| {
         let Some(kind) = kind else {
             // Which keys are right is the kind's to say.
             columns.hush();
             return None;
         };
-        columns::read(&columns, kind, dialling)
+        let read = columns::read(&columns, kind, dialling)?;
+        over(&columns, &read.mapping);
+        Some(read)
     })
 }
 
@@ -321,26 +380,6 @@ fn by_connector(
     }
     let (from, columns) = read.unzip();
     (from.map(|from| ReadFrom::Api(Box::new(from))), columns)
-}
-
-fn schedule(section: &Section<'_>) -> Option<Schedule> {
-    let every = section.duration(
-        "every",
-        Duration::from_secs(10),
-        Duration::from_secs(7 * 86_400),
-    );
-    match (section.text("cron"), section.has("every")) {
-        (Some(_), true) => section.wrong("cron", "there can be every or cron, not both"),
-        (Some(line), false) => match Schedule::parse_cron(&line) {
-            Ok(schedule) => Some(schedule),
-            Err(e) => section.wrong(
-                "cron",
-                format!("must be a crontab line such as \"30 6 * * *\": {e}"),
-            ),
-        },
-        (None, true) => every.map(Schedule::Every),
-        (None, false) => Some(Schedule::Every(EVERY)),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! A card that waits meanwhile goes as soon as the token is good; nobody has to retry it.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +108,17 @@ fn subject(account: &str) -> String {
 #[derive(Default, PartialEq)]
 pub(super) struct Stamps(Vec<(PathBuf, Option<[i64; 4]>)>);
 
+pub(super) fn stamp(file: &Path) -> Option<[i64; 4]> {
+    let metadata = std::fs::metadata(file).ok()?;
+    let inode = i64::from_ne_bytes(metadata.ino().to_ne_bytes());
+    Some([
+        inode,
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+        metadata.mtime(),
+    ])
+}
+
 impl Stamps {
     pub(super) fn of(flow: &Flow) -> Stamps {
         let office = flow.office.load();
@@ -115,10 +126,7 @@ impl Stamps {
         let mut stamps: Vec<_> = files
             .map(|account| {
                 let file = account.config.token_file.clone();
-                let stamp = std::fs::metadata(&file).ok().map(|m| {
-                    let inode = i64::from_ne_bytes(m.ino().to_ne_bytes());
-                    [inode, m.ctime(), m.ctime_nsec(), m.mtime()]
-                });
+                let stamp = stamp(&file);
                 (file, stamp)
             })
             .collect();

@@ -7,12 +7,15 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::explain::explain;
-use super::feeds::{Ask, Feeds};
+use super::feeds::{Ask, Feeds, tell_rolled_back};
+use crate::domain::renewal::Depth;
 use crate::flow::deliver::Delivery;
 use crate::flow::office::Flow;
+use crate::flow::replica::{self, Copy, copies};
 use crate::flow::sync::{Order, Report};
 use crate::source::read::Progress;
 use crate::store::outbox::{Entry, OutboxError, Phase};
+use crate::system::chain;
 use crate::system::control::{Answers, Request};
 
 type Answering = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -36,19 +39,27 @@ async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) 
         },
         Request::Sync {
             source,
-            accept_removals,
+            accept,
+            full,
         } => {
-            sync(
-                feeds,
-                source.as_deref(),
-                Order {
-                    accept_removals,
-                    dry_run: false,
-                },
-                answers,
-            )
-            .await;
+            let order = Order {
+                accept,
+                depth: if full { Depth::Whole } else { Depth::Quick },
+                by_person: true,
+                ..Order::default()
+            };
+            sync(feeds, source.as_deref(), order, answers).await;
         }
+        Request::Replicas => {
+            let office = flow.office.load_full();
+            answers
+                .done(office.feeds.iter().flat_map(copies).collect::<Vec<_>>())
+                .await;
+        }
+        Request::Rollback { source } => match roll_back(flow, &source).await {
+            Ok(copy) => answers.done(copy).await,
+            Err(reason) => answers.failed(reason).await,
+        },
         Request::OutboxList => answers.done(flow.outbox.list()).await,
         Request::OutboxShow { call } => match named(flow, &call) {
             Ok(entries) => answers.done(entries).await,
@@ -63,6 +74,22 @@ async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) 
             Err(e) => answers.failed(e).await,
         },
     }
+}
+
+/// Back to the generation before, which is told until a person has the source read again.
+async fn roll_back(flow: &Flow, source: &str) -> Result<Copy, String> {
+    let office = flow.office.load_full();
+    let feed = office.feed(source)?.clone();
+    let work = move || replica::roll_back(&feed);
+    let done = flow.tasks.blocking(work).await;
+    let copy = done
+        .map_err(|e| e.to_string())?
+        .map_err(|e| chain::of(&e))?;
+    flow.board.source(source, |s| {
+        (s.contacts, s.numbers) = (copy.contacts, copy.numbers);
+    });
+    tell_rolled_back(&flow.board, source);
+    Ok(copy)
 }
 
 /// Gives cards up: one call's, or with `*` all that are parked.

@@ -189,6 +189,7 @@ impl Offline {
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
+            callers: Arc::default(),
             tasks: Tasks::default(),
         };
         Ok(Offline { flow, office })

@@ -23,6 +23,8 @@ use crate::webhook::Identity;
 const WARM_EVERY: Duration = Duration::from_secs(30);
 /// How often the clock and the certificate's files are looked at: four file times.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the callers' file is written, if there was a call.
+const SAVE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// A sign of life is given this many times in the watchdog's period.
 const SIGNS: u32 = 3;
 /// Without a watchdog the status line is still renewed this often.
@@ -31,7 +33,7 @@ const STATUS_EVERY: Duration = Duration::from_secs(10);
 pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     let signs = notify::watchdog().map_or(STATUS_EVERY, |period| period / SIGNS);
     let (mut sign, mut look) = (interval(signs), interval(LOOK_EVERY));
-    let mut warm = interval(WARM_EVERY);
+    let (mut warm, mut save) = (interval(WARM_EVERY), interval(SAVE_EVERY));
     sign.set_missed_tick_behavior(MissedTickBehavior::Delay);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,6 +47,10 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
                     notify::alive();
                 }
                 notify::status(&line(&flow));
+            }
+            _ = save.tick() => {
+                let callers = flow.callers.clone();
+                flow.tasks.blocking(move || callers.save()).await.unwrap_or_default();
             }
             _ = warm.tick() => use_lines(&flow),
             _ = look.tick() => {

@@ -13,9 +13,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::{Daemon, Fixed, commands, feeds::Feeds, housekeeping, owners::Keepers, resume};
+use super::{
+    Daemon, Fixed, commands, credentials, feeds::Feeds, housekeeping, owners::Keepers, resume,
+};
 use crate::config::Config;
 use crate::domain::phone::{PhoneNumber, Region};
+use crate::flow::callers::Recent;
 use crate::flow::office::{Flow, Office, OfficeError};
 use crate::status::{AlarmId, Board};
 use crate::store::outbox::Outbox;
@@ -80,8 +83,12 @@ impl Daemon {
         // A disk that does not answer is not waited for: calls come in, and what it holds is taken up later.
         let _ = timeout(READ_WITHIN, outbox.was_read()).await;
         let identity = identity(&config)?;
-        let (gate, schedules) = (gate(&config), super::feeds::schedules(&config));
+        let (gate, schedules) = (
+            gate(&config),
+            super::feeds::schedules(&config, config_path.clone()),
+        );
         let warm_up = config.accounts.first().map(|a| a.region);
+        let callers = Arc::new(Recent::open(config.callers_file()));
         let (office, damaged) = Office::open(config, None)?;
         report_damaged(&damaged);
         announce(&board, &office);
@@ -90,6 +97,7 @@ impl Daemon {
             office,
             outbox,
             board,
+            callers,
             clock,
             renewed: Arc::default(),
             tasks: tasks.clone(),
@@ -148,6 +156,7 @@ impl Daemon {
         });
         resume(&self.flow, self.flow.outbox.resume());
         self.flow.tasks.spawn(watch_disk(self.flow.clone()));
+        self.flow.tasks.spawn(credentials::watch(self.flow.clone()));
         self.feeds.begin(&self.flow, schedules);
         self.owners.begin(&self.flow);
         self.accounts.begin(&self.flow);
@@ -253,6 +262,7 @@ pub(super) fn announce(board: &Board, office: &Office) {
             board.source(name, |s| {
                 s.contacts = replica.facts.contacts;
                 s.numbers = replica.facts.numbers;
+                s.full_at = replica.facts.history.full_at;
                 s.last_good = s.last_good.or(Some(replica.facts.as_of));
             });
         }

@@ -129,7 +129,8 @@ impl Stage {
             &control,
             &Request::Sync {
                 source: None,
-                accept_removals: false,
+                accept: false,
+                full: false,
             },
             |_| {},
         )

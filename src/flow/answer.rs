@@ -66,6 +66,7 @@ impl Flow {
         // An account that a reload took away while its event was read.
         let account = office.accounts.get(name).cloned().ok_or(Skip::Overload)?;
         let caller = customer(&call, &account)?;
+        self.callers.remember(&caller);
         let search = self.find(&office, &caller);
         journal(name, &call, &caller, &search);
         let card = card(&office, &account, &call, &caller, search.outcome)?;

@@ -1,7 +1,14 @@
 //! A source with its published copy, as the flows use it.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::civil::Date;
+
+use crate::config::SourceConfig;
+use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::source::Source;
 use crate::status::Records;
@@ -16,9 +23,39 @@ pub struct Feed {
     pub join: Option<JoinBy>,
     /// The sources of contacts whose balances these are.
     pub join_to: Vec<String>,
+    /// From when on a load is held until a person accepts it.
+    pub guards: Limits,
+    /// A digest of everything that decides what becomes of a record.
+    pub settings: String,
+    pub secrets: Secrets,
+}
+
+/// Where a source's secrets are, and until when they are good.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    pub files: BTreeMap<String, PathBuf>,
+    pub expires: BTreeMap<String, Date>,
+    pub lifetimes: BTreeMap<String, Duration>,
 }
 
 impl Feed {
+    /// `state` is a directory of the source's own.
+    pub fn open(config: &SourceConfig, shelf: Arc<Shelf>, state: &Path) -> Feed {
+        Feed {
+            source: Arc::new(config.open(state)),
+            shelf,
+            join: config.join(),
+            join_to: config.join_to.clone(),
+            guards: config.guards,
+            settings: config.digest(),
+            secrets: Secrets {
+                files: config.secrets.clone(),
+                expires: config.expires.clone(),
+                lifetimes: config.lifetimes(),
+            },
+        }
+    }
+
     /// What its records are.
     pub fn records(&self) -> Records {
         match self.join {

@@ -1,89 +1,149 @@
 //! What must not be published without a person: a load that can only be a mistake at the source.
+//!
+//! The domain judges (`guard`); here is gathered what it judges by, and remembered what was held.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::failure::SyncError;
 use super::office::Feed;
-use super::report::SyncError;
-use super::sync::Order;
+use super::sync::{Order, Round, filling};
+use crate::domain::guard::{CALLERS_NEEDED, Doubt, Recognised, Sight, judge};
+use crate::domain::renewal::{Depth, Mode};
 use crate::source::read::ReadReport;
-
-/// A load that would remove more than this share of the contacts, and more than `REMOVED_ROWS`, is held
-/// until a person accepts it: half a CRM deleted by mistake must not empty the office's screens.
-const REMOVED_SHARE: f64 = 0.1;
-const REMOVED_ROWS: u32 = 20;
+use crate::source::reject::{Rejects, RowReason, ValueReason};
+use crate::store::load::Built;
+use crate::store::replica::Replica;
 
 /// What a feed remembers between syncs.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The content that was held back, so that it is not loaded again only to be held again.
-    held: Mutex<Option<(String, u32, u32)>>,
+    held: Mutex<Option<Held>>,
+}
+
+/// What was held back, so that it is not loaded again only to be held again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    digest: String,
+    mode: Mode,
+    doubts: String,
+}
+
+/// Refuses what holds nobody. An empty export is no reason to forget everybody.
+pub(super) fn usable(round: &Round<'_>, read: &ReadReport, contacts: u32) -> Result<(), SyncError> {
+    if contacts > 0 || round.order.accept {
+        return Ok(());
+    }
+    let first = read.rejects.rows.values().flat_map(|t| &t.examples).next();
+    let first = first.map_or_else(
+        || "it holds no records".to_owned(),
+        |example| format!("{}: {}", read.rejects.place(example), example.reason),
+    );
+    let rows = read.rows_read;
+    Err(SyncError::NothingUsable { rows, first })
 }
 
 /// Refuses to publish what can only be a mistake.
 pub(super) fn check(
-    feed: &Feed,
+    round: &Round<'_>,
+    built: &Built,
     read: &ReadReport,
-    contacts: u32,
-    memory: &Memory,
-    order: Order,
+    mode: Mode,
 ) -> Result<(), SyncError> {
-    let old = feed.shelf.current().map_or(0, |r| r.facts.contacts);
-    if contacts == 0 && !order.accept_removals {
-        let first = read.rejects.rows.values().flat_map(|t| &t.examples).next();
-        let first = first.map_or_else(
-            || "it has a header and nothing below".to_owned(),
-            |e| format!("line {}: {}", e.line, e.reason),
-        );
-        return Err(SyncError::NothingUsable {
-            rows: read.rows_read,
-            first,
-        });
+    let Some(current) = round.feed.shelf.current().filter(|_| !round.order.accept) else {
+        round.memory.hold(None);
+        return Ok(());
+    };
+    let sight = Sight {
+        callers: recognised(round, &current, built.replica()),
+        after: filling(built.replica()),
+        ..sight(&current, &read.rejects)
+    };
+    let doubts = judge(&round.feed.guards, &sight);
+    if doubts.is_empty() {
+        round.memory.hold(None);
+        return Ok(());
     }
-    let removed = old.saturating_sub(contacts);
-    let many = removed > REMOVED_ROWS && f64::from(removed) > f64::from(old) * REMOVED_SHARE;
-    if many && !order.accept_removals {
-        let digest = read.digest.map(|d| d.to_string()).unwrap_or_default();
-        memory.hold(Some((digest, removed, old)));
-        let name = feed.source.name().to_owned();
-        return Err(SyncError::Removals {
-            name,
-            removed,
-            of: old,
-        });
+    let held = Held {
+        digest: built.facts().digest.clone(),
+        mode,
+        doubts: words(&doubts),
+    };
+    let error = held.error(round.feed);
+    round.memory.hold(Some(held));
+    Err(error)
+}
+
+/// What is known of the copy that would be replaced, and of what could not be read.
+pub(super) fn sight(current: &Replica, rejects: &Rejects) -> Sight {
+    let row = |reason| rejects.rows.get(&reason).map_or(0, |t| t.count);
+    let value = |reason| rejects.values.get(&reason).map_or(0, |t| t.count);
+    let numbers = [ValueReason::Number, ValueReason::RoundedNumber].map(value);
+    Sight {
+        before: current.facts.history.base.unwrap_or(filling(current)),
+        unreadable_numbers: numbers.iter().sum::<u64>() + row(RowReason::NoUsableNumber),
+        unreadable_balances: value(ValueReason::Balance) + value(ValueReason::Currency),
+        ..Sight::default()
     }
-    memory.hold(None);
-    Ok(())
+}
+
+/// How many of the last callers the copy knows, and how many it would.
+fn recognised(round: &Round<'_>, current: &Replica, next: &Replica) -> Option<Recognised> {
+    let (witnesses, feed) = (round.witnesses, round.feed);
+    let of = witnesses.callers.len();
+    if of < CALLERS_NEEDED || feed.join.is_some() || feed.guards.match_rate.is_none() {
+        return None;
+    }
+    // A copy that can't be read is no measure, and has its own alarm.
+    Some(Recognised {
+        before: witnesses.known_to(current).ok()?,
+        after: witnesses.known_to(next).ok()?,
+        of,
+    })
+}
+
+pub(super) fn words(doubts: &[Doubt]) -> String {
+    let words: Vec<String> = doubts.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
+impl Held {
+    fn error(&self, feed: &Feed) -> SyncError {
+        SyncError::Held {
+            name: feed.source.name().to_owned(),
+            doubts: self.doubts.clone(),
+        }
+    }
 }
 
 impl Memory {
-    fn hold(&self, held: Option<(String, u32, u32)>) {
-        *self
-            .held
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = held;
+    fn hold(&self, held: Option<Held>) {
+        *self.lock() = held;
     }
 
+    /// Refuses a file that was held already.
     pub(super) fn refuse_held(
         &self,
         feed: &Feed,
         digest: &str,
         order: Order,
     ) -> Result<(), SyncError> {
-        let held = self.lock();
-        match &*held {
-            Some((same, removed, of)) if same == digest && !order.accept_removals => {
-                let name = feed.source.name().to_owned();
-                Err(SyncError::Removals {
-                    name,
-                    removed: *removed,
-                    of: *of,
-                })
-            }
+        match &*self.lock() {
+            Some(held) if held.digest == digest && !order.accept => Err(held.error(feed)),
             _ => Ok(()),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(String, u32, u32)>> {
+    /// What has to be read once more to find what was held; everything, if that is not remembered.
+    pub(super) fn depth_of_held(&self) -> Option<Depth> {
+        let held = self.lock();
+        Some(held.as_ref().map_or(Depth::Whole, |held| match held.mode {
+            Mode::Full => Depth::Whole,
+            Mode::Comparison => Depth::Thorough,
+            Mode::Increment => Depth::Quick,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 pub use super::account::Account;
+use super::callers::{Recent, Witnesses};
 pub use super::feed::Feed;
 use crate::config::{CardConfig, Config, MatchingConfig, Secret};
 use crate::hipcall::{Connector, TrustError};
@@ -74,12 +75,7 @@ impl Office {
                     Arc::new(shelf)
                 }
             };
-            feeds.push(Feed {
-                source: Arc::new(source.open(&directory)),
-                shelf,
-                join: source.join(),
-                join_to: source.join_to.clone(),
-            });
+            feeds.push(Feed::open(source, shelf, &directory));
         }
         Ok((
             Office {
@@ -91,6 +87,16 @@ impl Office {
             },
             failures,
         ))
+    }
+
+    /// The source with this name; or in words which there are.
+    pub fn feed(&self, name: &str) -> Result<&Feed, String> {
+        let known = || self.feeds.iter().map(|feed| feed.source.name());
+        let found = self.feeds.iter().find(|feed| feed.source.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = known().collect();
+            format!("there is no source {name}; there are: {}", known.join(", "))
+        })
     }
 
     /// The same with another token for an account.
@@ -110,6 +116,8 @@ pub struct Flow {
     pub office: Arc<ArcSwap<Office>>,
     pub outbox: Arc<Outbox>,
     pub board: Arc<Board>,
+    /// The last real callers, on whom a new copy is tried.
+    pub callers: Arc<Recent>,
     pub clock: Clock,
     /// Told when the office was swapped for another, with other tokens perhaps.
     pub renewed: Arc<Notify>,
@@ -123,6 +131,14 @@ impl Flow {
             self.board.dropped(&account, why);
         }
         self.board.show(self.outbox.counts())
+    }
+
+    /// Whom a new copy is tried on.
+    pub fn witnesses(&self) -> Witnesses {
+        Witnesses {
+            callers: self.callers.readings(),
+            ladder: self.office.load().matching.ladder.clone(),
+        }
     }
 
     /// An account as it is configured now.

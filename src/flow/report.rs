@@ -1,13 +1,16 @@
-//! What a sync did, and why one did not, in the operator's words.
+//! What a sync did, in the operator's words.
 
-use std::fmt;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::error::{ReadError, SourceError, Verdict};
-use crate::source::reject::{Rejects, Tally};
+use super::office::Feed;
+use crate::domain::renewal::{Changes, Mode};
+use crate::source::read::{NoticeKind, ReadReport};
+use crate::source::reject::Rejects;
 use crate::status::Records;
-use crate::store::load::LoadError;
+
+mod words;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -31,92 +34,78 @@ pub struct Report {
     pub doubtful_ids: u64,
     pub rejects: Rejects,
     pub seconds: f64,
+    #[serde(default)]
+    pub mode: Mode,
+    /// Where it is known what is new.
+    #[serde(default)]
+    pub changes: Option<Changes>,
+    /// What the operator should know though the read went well, and what to do about it.
+    #[serde(default)]
+    pub notices: Vec<Noticed>,
+    /// Of a dry run.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(
-        "{removed} of {of} contacts would be removed, so the copy was kept; if that is right: \
-         ringcard sync {name} --accept-removals"
-    )]
-    Removals { name: String, removed: u32, of: u32 },
-    #[error("none of its {rows} rows can be used, so the copy was kept: {first}")]
-    NothingUsable { rows: u64, first: String },
-    #[error("reading it failed in a way that should not happen")]
-    Panicked,
-}
-
-impl SyncError {
-    /// Whether the published copy is as good as it was meant to be.
-    pub fn is_nothing_new(&self) -> bool {
-        matches!(self, SyncError::Source(e) if e.verdict() == Verdict::NothingNew)
-    }
-
-    pub(super) fn from_read(error: ReadError<LoadError>) -> SyncError {
-        match error {
-            ReadError::Source(e) => SyncError::Source(e),
-            ReadError::Row(e) => SyncError::Load(e),
-        }
+impl Report {
+    fn is_doubted(&self) -> bool {
+        self.rehearsal.iter().any(|r| !r.doubts.is_empty())
     }
 }
 
-/// With the first few rows of each kind that could not be used.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.outcome {
-            Outcome::Published => "published",
-            Outcome::Unchanged => "unchanged since the last load",
-            Outcome::DryRun => "would be published (dry run)",
-        };
-        let Report {
-            source,
-            contacts,
-            numbers,
+/// Of a fiscal period that is over, or soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noticed {
+    pub words: String,
+    pub advice: String,
+}
+
+/// What a dry run says of the load that would be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// Some of the records that are new, changed or gone, masked.
+    pub samples: Vec<String>,
+    /// Why it would be held; empty if it would be published.
+    pub doubts: Vec<String>,
+    /// How many of the last callers the copy knows, how many it would, and how many there are.
+    pub callers: Option<[usize; 3]>,
+}
+
+impl Report {
+    /// With what was read. Only a file has lines by which a row is found again.
+    pub(super) fn of(self, read: ReadReport) -> Report {
+        let (rows, mut rejects) = (read.rows_read, read.rejects);
+        rejects.are_records = read.digest.is_none();
+        let notices = read.notices.into_iter().map(|notice| match notice.kind {
+            NoticeKind::PeriodOver | NoticeKind::PeriodEnds => Noticed {
+                words: notice.words,
+                advice: notice.advice,
+            },
+        });
+        Report {
             rows,
-            seconds,
-            ..
-        } = self;
-        match self.records {
-            Records::Contacts => write!(f, "{source}: {contacts} contacts with {numbers} numbers")?,
-            Records::Balances => write!(f, "{source}: {contacts} balances")?,
+            rejects,
+            notices: notices.collect(),
+            ..self
         }
-        write!(f, " {what}, {seconds:.2} s")?;
-        if self.outcome != Outcome::Unchanged {
-            let rejected = self.rejects.rows_rejected();
-            write!(f, "\n  {rows} rows read, {rejected} rejected")?;
-        }
-        if self.doubtful_ids > 0 {
-            let ids = self.doubtful_ids;
-            write!(
-                f,
-                "\n  {ids} ids that several records have: none of these is used"
-            )?;
-        }
-        for (reason, tally) in &self.rejects.rows {
-            show(f, "rows", reason.words(), tally)?;
-        }
-        for (reason, tally) in &self.rejects.values {
-            show(f, "values", reason.words(), tally)?;
-        }
-        Ok(())
     }
-}
 
-fn show(f: &mut fmt::Formatter<'_>, kind: &str, words: &str, tally: &Tally) -> fmt::Result {
-    write!(f, "\n  {} {kind}: {words}", tally.count)?;
-    for example in &tally.examples {
-        write!(f, "\n    line {}", example.line)?;
-        if let Some(column) = &example.column {
-            write!(f, ", {column}")?;
+    /// One of a sync that was begun at `start`, of which nothing more is known.
+    pub(super) fn new(feed: &Feed, outcome: Outcome, start: Instant) -> Report {
+        Report {
+            source: feed.source.name().to_owned(),
+            outcome,
+            rows: 0,
+            records: feed.records(),
+            contacts: 0,
+            numbers: 0,
+            doubtful_ids: 0,
+            rejects: Rejects::default(),
+            seconds: start.elapsed().as_secs_f64(),
+            mode: Mode::Full,
+            changes: None,
+            notices: Vec::new(),
+            rehearsal: None,
         }
-        if !example.value.is_empty() {
-            write!(f, " \"{}\"", example.value)?;
-        }
-        write!(f, ": {}", example.reason)?;
     }
-    Ok(())
 }

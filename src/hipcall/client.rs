@@ -117,6 +117,8 @@ fn http(tls: &rustls::ClientConfig, names: &Arc<Names>) -> reqwest::Result<reqwe
         .dns_resolver(names.clone())
         .user_agent(concat!("ringcard/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
+        // Answers are a kilobyte, and a telephone rings.
+        .no_gzip()
         .connect_timeout(CONNECT_TIME)
         .timeout(REQUEST_TIME)
         .pool_idle_timeout(None)

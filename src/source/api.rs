@@ -29,6 +29,7 @@ use crate::domain::join::JoinBy;
 
 mod answer;
 mod ask;
+mod changes;
 pub mod cursor;
 pub mod description;
 pub mod error;

@@ -17,6 +17,14 @@ use crate::domain::dialling::{Dialling, Prefix};
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    pub fn of(text: &str) -> Digest {
+        let mut summer = Summer(Context::new(&SHA256));
+        summer.text(text);
+        summer.finish()
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -11,12 +11,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use flate2::write::GzDecoder;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED,
+    CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tempfile::NamedTempFile;
@@ -121,7 +119,6 @@ impl<'s> Download<'s> {
 
     fn request(&self, client: &reqwest::Client, note: Option<&Note>) -> RequestBuilder {
         let mut request = client.get(self.web.address.url().clone());
-        request = request.header(ACCEPT_ENCODING, "gzip");
         if let Some(etag) = note.and_then(|n| n.etag.as_deref()) {
             request = request.header(IF_NONE_MATCH, etag);
         }
@@ -172,17 +169,12 @@ impl<'s> Download<'s> {
         let [modified, etag] = [LAST_MODIFIED, ETAG].map(|name| text_of(headers, name));
         let encoding = text_of(headers, CONTENT_ENCODING).unwrap_or_default();
         let file = self.kept.begin().map_err(|e| self.state(e))?;
-        let mut sink = match encoding.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => Sink::Plain(Limited::new(&file, self.limit)),
-            "gzip" | "x-gzip" => {
-                let unpacked = Limited::new(&file, self.limit);
-                Sink::Packed(Box::new(GzDecoder::new(unpacked)))
-            }
-            _ => {
-                let (host, encoding) = (self.host(), encoding.chars().take(20).collect());
-                return Err(DownloadError::Encoding { host, encoding });
-            }
-        };
+        // What is left of it after gzip was unpacked.
+        if !["", "identity"].contains(&encoding.trim().to_ascii_lowercase().as_str()) {
+            let (host, encoding) = (self.host(), encoding.chars().take(20).collect());
+            return Err(DownloadError::Encoding { host, encoding });
+        }
+        let mut sink = Limited::new(&file, self.limit);
         let (announced, mut received) = (answer.content_length(), 0);
         loop {
             let piece = match timeout(PIECE_TIME, answer.chunk()).await {
@@ -192,12 +184,11 @@ impl<'s> Download<'s> {
                 Err(_) => return Err(self.slow(PIECE_TIME)),
             };
             received += piece.len() as u64;
-            sink.write(&piece).map_err(|e| self.unwritten(e))?;
+            sink.write_all(&piece).map_err(|e| self.unwritten(e))?;
         }
         if announced.is_some_and(|announced| announced != received) {
             return Err(self.broken(io::Error::from(io::ErrorKind::UnexpectedEof)));
         }
-        sink.finish().map_err(|e| self.unwritten(e))?;
         Ok(Answer::New {
             file,
             modified,
@@ -205,17 +196,13 @@ impl<'s> Download<'s> {
         })
     }
 
-    /// Of what went wrong with a piece: too much of it, no gzip, or a disk that is full.
+    /// Of what went wrong with a piece: too much of it, or a disk that is full.
     fn unwritten(&self, error: io::Error) -> DownloadError {
         match error.kind() {
             io::ErrorKind::FileTooLarge => DownloadError::TooLarge {
                 host: self.host(),
                 limit: self.limit,
             },
-            io::ErrorKind::InvalidInput
-            | io::ErrorKind::InvalidData
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::WriteZero => self.broken(error),
             _ => self.state(error),
         }
     }
@@ -250,29 +237,6 @@ fn parse_date(text: &str) -> Option<SystemTime> {
     let parser = DateTimeParser::new();
     let at: Timestamp = parser.parse_timestamp(text).ok()?;
     Some(at.into())
-}
-
-/// Where pieces go: as they are, or unpacked.
-enum Sink<'f> {
-    Plain(Limited<'f>),
-    Packed(Box<GzDecoder<Limited<'f>>>),
-}
-
-impl Sink<'_> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        match self {
-            Sink::Plain(file) => file.write_all(piece),
-            Sink::Packed(file) => file.write_all(piece),
-        }
-    }
-
-    /// What is packed tells whether it was whole.
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Sink::Plain(_) => Ok(()),
-            Sink::Packed(file) => file.finish().map(drop),
-        }
-    }
 }
 
 /// A file that takes no more than the bound, so that a small answer can't unpack to a full disk.

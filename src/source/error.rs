@@ -109,11 +109,11 @@ pub enum SourceError {
     )]
     CursorExpired,
     #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
     Api(Box<ApiError>),
     #[error("the read was ended before its time: the daemon stops or reads its configuration anew")]
     Halted,
-    #[error(transparent)]
-    Sql(#[from] SqlError),
 }
 
 fn at(records: &str) -> String {
@@ -145,17 +145,18 @@ impl SourceError {
     /// What has to be renewed, in words, if the source refuses who asks.
     pub fn refused_credential(&self) -> Option<&str> {
         match self {
+            SourceError::Download(error) => error.refused_credential(),
             SourceError::Api(error) => error.refused_credential(),
             SourceError::Sql(error) => error.refused_credential(),
-            SourceError::Download(error) => error.refused_credential(),
             _ => None,
         }
     }
 
     pub fn verdict(&self) -> Verdict {
         match self {
-            SourceError::Api(error) => error.verdict(),
             SourceError::Download(error) => error.verdict(),
+            SourceError::Api(error) => error.verdict(),
+            SourceError::Sql(error) => error.verdict(),
             SourceError::NoFile { .. }
             | SourceError::StillWritten { .. }
             | SourceError::NothingPicked => Verdict::NothingNew,
@@ -164,7 +165,6 @@ impl SourceError {
             | SourceError::Changed { .. }
             | SourceError::CursorExpired
             | SourceError::Halted => Verdict::TryLater,
-            SourceError::Sql(error) => error.verdict(),
             SourceError::Missing { .. }
             | SourceError::NotAllowed { .. }
             | SourceError::WrongKind { .. }

@@ -224,6 +224,6 @@ pub(super) mod tests {
         let content = (0..20)
             .map(|i| line(&i.to_string()) + "\n")
             .collect::<String>();
-        survives_damage(&Format::NdJson, &records(), content.as_bytes(), 1000);
+        survives_damage(&Format::NdJson, &records(), content.as_bytes(), 400);
     }
 }

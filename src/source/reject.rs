@@ -132,6 +132,9 @@ impl Tally {
 pub struct Rejects {
     pub rows: BTreeMap<RowReason, Tally>,
     pub values: BTreeMap<ValueReason, Tally>,
+    /// What the examples' lines are: those of a file, or else records that were counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub are_records: bool,
 }
 
 impl Rejects {
@@ -142,6 +145,12 @@ impl Rejects {
     pub fn values_left_out(&self) -> u64 {
         let lost = self.values.iter().filter(|(reason, _)| !reason.is_note());
         lost.map(|(_, tally)| tally.count).sum()
+    }
+
+    /// Where an example stands.
+    pub fn place(&self, example: &Example) -> String {
+        let what = if self.are_records { "record" } else { "line" };
+        format!("{what} {}", example.line)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -158,7 +167,7 @@ impl Rejects {
 }
 
 /// Any text but a number with all but its start covered, and of a short one nearly all.
-pub(super) fn mask_text(text: &str) -> String {
+pub fn mask_text(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }
@@ -220,7 +229,13 @@ mod tests {
         });
         let json = serde_json::to_string(&rejects).unwrap();
         assert!(json.contains(r#""no-usable-number":{"count":1"#), "{json}");
+        assert!(!json.contains("are_records"), "{json}");
         assert_eq!(serde_json::from_str::<Rejects>(&json).unwrap(), rejects);
+        assert_eq!(rejects.place(&example(3)), "line 3");
+        rejects.are_records = true;
+        let json = serde_json::to_string(&rejects).unwrap();
+        assert_eq!(serde_json::from_str::<Rejects>(&json).unwrap(), rejects);
+        assert_eq!(rejects.place(&example(3)), "record 3");
     }
 
     #[test]

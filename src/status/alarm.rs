@@ -24,15 +24,23 @@ pub enum AlarmId {
     WebhookSilent,
     UsersNotRead,
     SyncFailed,
-    /// A source has lost too many contacts to be believed.
+    /// A load can only be a mistake at the source.
     SyncHeld,
+    /// A person went back to the copy before.
+    ReplicaRolledBack,
+    /// A secret has a date, and it is near.
+    CredentialExpires,
+    /// A source refuses a secret.
+    CredentialRefused,
+    /// What a source reads belongs to a period that is over.
+    PeriodOver,
     LookupFailed,
     CertificateKept,
     ConfigKept,
 }
 
 impl AlarmId {
-    pub const ALL: [AlarmId; 15] = [
+    pub const ALL: [AlarmId; 19] = [
         AlarmId::DiskRefused,
         AlarmId::OutboxDamaged,
         AlarmId::ClockWrong,
@@ -45,6 +53,10 @@ impl AlarmId {
         AlarmId::UsersNotRead,
         AlarmId::SyncFailed,
         AlarmId::SyncHeld,
+        AlarmId::ReplicaRolledBack,
+        AlarmId::CredentialExpires,
+        AlarmId::CredentialRefused,
+        AlarmId::PeriodOver,
         AlarmId::LookupFailed,
         AlarmId::CertificateKept,
         AlarmId::ConfigKept,
@@ -64,6 +76,10 @@ impl AlarmId {
             AlarmId::UsersNotRead => "users-not-read",
             AlarmId::SyncFailed => "sync-failed",
             AlarmId::SyncHeld => "sync-held",
+            AlarmId::ReplicaRolledBack => "replica-rolled-back",
+            AlarmId::CredentialExpires => "credential-expires",
+            AlarmId::CredentialRefused => "credential-refused",
+            AlarmId::PeriodOver => "period-over",
             AlarmId::LookupFailed => "lookup-failed",
             AlarmId::CertificateKept => "certificate-kept",
             AlarmId::ConfigKept => "config-kept",

@@ -169,7 +169,7 @@ fn outbox(page: &mut Page, status: &Status) {
 
 fn sources(page: &mut Page, status: &Status, now: Timestamp) {
     type Value = fn(&SourceStatus, Timestamp) -> Option<u64>;
-    let values: [(&str, &str, Value); 4] = [
+    let values: [(&str, &str, Value); 7] = [
         (
             "source_records",
             "Contacts or balances in the copy.",
@@ -189,6 +189,21 @@ fn sources(page: &mut Page, status: &Status, now: Timestamp) {
             "source_good_age_seconds",
             "Since the source was last read without a fault.",
             |s, now| s.last_good.map(|then| age(then, now)),
+        ),
+        (
+            "source_full_age_seconds",
+            "Since everything of the source was read.",
+            |s, now| s.full_at.map(|then| age(then, now)),
+        ),
+        (
+            "source_changed_records",
+            "Records that the last sync added, changed or removed.",
+            |s, _| s.changes.map(|c| c.added + c.changed + c.removed),
+        ),
+        (
+            "source_held",
+            "1 while a load waits for a person, or the copy before serves.",
+            |s, _| Some(u64::from(s.is_held || s.is_rolled_back)),
         ),
     ];
     for (name, help, value) in values {

@@ -1,118 +1,172 @@
-//! Building the next generation of a source beside the published one.
+//! Building the next generation of a source, whole, beside the published one.
 //!
 //! Contacts are written in id order and numbers in sorted order: redb files filled in random order come out
-//! four times as large (measured), and the disk is an SD card. One transaction, one fsync of the data; the
-//! name appears only after it, so a power cut at any instant leaves the old generation or the new one.
+//! four times as large (measured), and the disk is an SD card. The name appears only after the last fsync, so
+//! a power cut at any instant leaves the old generation or the new one.
+//!
+//! Of a source that gives its records in an order, what is there is made safe now and then together with the
+//! source's own word for the place, and a later load goes on from there.
 
-use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use redb::{Builder, Database, Durability};
+use serde::{Deserialize, Serialize};
 
-use super::drive::Drive;
-use super::index::{Index, NUMBERS_PER_SOURCE, Written};
-use super::replica::{Replica, ReplicaError, Shelf};
-use super::schema::{CONTACTS, FACTS, Facts, REPLICA_VERSION};
-use super::shelf::generation_path;
+pub use super::built::{Built, LoadError, Made};
+use super::draft::Draft;
+use super::files::{self, INCREMENT_PARTIAL, Kind, PARTIAL};
+use super::index::{Index, Written};
+use super::keys;
+use super::replica::{Replica, Shelf};
+use super::schema::{CONTACTS, FACTS, Facts, MARK, REPLICA_VERSION};
+use super::shelf::Place;
 use crate::domain::contact::Contact;
+use crate::domain::filling::Filling;
 use crate::domain::join::JoinBy;
+
+mod resume;
 
 /// Most contacts of one source.
 pub const CONTACTS_PER_SOURCE: u32 = 2_000_000;
-/// Pages a load keeps in memory, and with it most of what a load adds to the process.
-const LOAD_CACHE_BYTES: usize = 8 << 20;
 /// Contacts handed to redb in one go.
 const BATCH: usize = 1024;
+/// How often what a load has is made safe: what a power cut costs, against a commit on an SD card.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// The same for a source that is fast: ten seconds of reading pages, some megabytes of disk.
+const CHECKPOINT_CONTACTS: u32 = 20_000;
+/// An older beginning is not gone on with: too much of it may have changed since. A day is how often a source
+/// is read whole.
+const RESUME_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    #[error("the next generation can't be written to {path}")]
-    Write {
-        path: PathBuf,
-        source: Box<redb::Error>,
-    },
-    #[error("{path} can't be put in place")]
-    Place { path: PathBuf, source: io::Error },
-    #[error(
-        "the source has more than {CONTACTS_PER_SOURCE} contacts or {NUMBERS_PER_SOURCE} numbers"
-    )]
-    TooMany,
-    #[error("the finished generation does not open")]
-    Open(#[from] ReplicaError),
-    #[error("a contact can't be encoded")]
-    Encode(#[from] postcard::Error),
+/// What is to be built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The source is one of balances, and its records are found by this id.
+    pub join: Option<JoinBy>,
+    /// Changes may come: records are to be found by their identities too.
+    pub keyed: bool,
+    /// Where the source can go on from a place: the load may be taken up later.
+    pub resume: Option<Resume>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// A digest of everything that decides what becomes of a record: two parts must not be of two mappings.
+    pub settings: String,
+    pub now: Timestamp,
+}
+
+/// What an earlier load has come to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Resumed {
+    /// What the source said of the place.
+    pub position: String,
+    /// When the first part was begun: changes are to be asked for from then on.
+    pub started: Timestamp,
+    pub contacts: u32,
+}
+
+/// As it stands in an unfinished file.
+#[derive(Clone, Serialize, Deserialize)]
+struct Mark {
+    version: u32,
+    settings: String,
+    join: Option<JoinBy>,
+    keyed: bool,
+    position: String,
+    started: Timestamp,
+    contacts: u32,
+}
+
+struct Checkpoints {
+    settings: String,
+    started: Timestamp,
+    every: Duration,
+    last: Instant,
+    last_contacts: u32,
+    /// One is on the disk.
+    any: bool,
 }
 
 /// A generation being built. Dropped before it is published, it leaves nothing behind.
 pub struct Load {
-    drive: Arc<dyn Drive>,
-    database: Option<Database>,
-    transaction: Option<redb::WriteTransaction>,
-    partial: PathBuf,
-    generation: u64,
+    draft: Draft,
+    place: Place,
     batch: Vec<Vec<u8>>,
     contacts: u32,
+    filling: Filling,
     join: Option<JoinBy>,
+    keyed: bool,
     index: Index,
+    resumed: Option<Resumed>,
+    /// The identities of what was taken up, as keys, sorted.
+    known: Vec<u64>,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl Load {
-    /// `join`: the source is one of balances, and its records are found by this id.
-    pub fn begin(shelf: &Shelf, join: Option<JoinBy>) -> Result<Load, LoadError> {
-        let place = |source| LoadError::Place {
-            path: shelf.directory().into(),
+    /// What others left unfinished is removed, unless this load goes on from it.
+    pub fn begin(shelf: &Shelf, plan: &Plan) -> Result<Load, LoadError> {
+        let place = shelf.place();
+        let generation = place.next_generation().map_err(|source| LoadError::Place {
+            path: place.directory.clone(),
             source,
-        };
-        let generation = shelf.next_generation().map_err(place)?;
-        let partial = generation_path(shelf.directory(), generation).with_extension("partial");
-        // Left by a power cut in the middle of an earlier load.
-        let drive = shelf.drive().clone();
-        if let Err(e) = drive.remove(&partial)
-            && e.kind() != io::ErrorKind::NotFound
-        {
-            return Err(LoadError::Place {
-                path: partial,
-                source: e,
-            });
-        }
-        let open = || -> Result<_, redb::Error> {
-            let mut builder = Builder::new();
-            builder.set_cache_size(LOAD_CACHE_BYTES);
-            let database = drive.create(&partial, &builder)?;
-            let mut transaction = database.begin_write()?;
-            transaction.set_durability(Durability::Immediate)?;
-            Ok((database, transaction))
-        };
-        let (database, transaction) = open().map_err(|e| LoadError::Write {
-            path: partial.clone(),
-            source: Box::new(e),
         })?;
-        Ok(Load {
-            drive,
-            database: Some(database),
-            transaction: Some(transaction),
-            partial,
-            generation,
+        if let Some(resume) = &plan.resume
+            && let Some(load) = resume::take_up(place, plan, resume)
+        {
+            return Ok(load);
+        }
+        place.sweep(PARTIAL)?;
+        place.sweep(INCREMENT_PARTIAL)?;
+        let path = Kind::Base.draft(&place.directory, generation);
+        let draft = Draft::begin(&place.drive, path)?;
+        let mut load = Load::of(place.clone(), draft, plan);
+        load.checkpoints = plan.resume.as_ref().map(|r| Checkpoints::of(r, r.now));
+        Ok(load)
+    }
+
+    pub(super) fn of(place: Place, draft: Draft, plan: &Plan) -> Load {
+        // Whoever has several ids can't be found by one of them.
+        let keyed = plan.keyed && plan.join != Some(JoinBy::Number);
+        Load {
+            draft,
+            place,
             batch: Vec::with_capacity(BATCH),
             contacts: 0,
-            join,
-            index: Index::default(),
-        })
+            filling: Filling::default(),
+            join: plan.join,
+            keyed,
+            index: Index::new(plan.join, keyed),
+            resumed: None,
+            known: Vec::new(),
+            checkpoints: None,
+        }
     }
 
     pub fn contacts(&self) -> u32 {
         self.contacts
     }
 
+    pub fn filling(&self) -> Filling {
+        self.filling
+    }
+
+    /// What an interrupted load had come to, that this one goes on from.
+    pub fn resumed(&self) -> Option<&Resumed> {
+        self.resumed.as_ref()
+    }
+
+    /// Whether the part that was taken up has a record with this identity. Pages move while they are read,
+    /// and a record may come once more.
+    pub fn has(&self, identity: &str) -> bool {
+        let key = keys::id(self.join.unwrap_or(JoinBy::Key), identity);
+        self.known.binary_search(&key).is_ok()
+    }
+
     pub fn add(&mut self, contact: &Contact) -> Result<(), LoadError> {
-        if self.contacts == CONTACTS_PER_SOURCE || !self.index.has_room(contact) {
-            return Err(LoadError::TooMany);
-        }
-        self.index.add(contact, self.contacts, self.join);
+        self.count(contact)?;
         self.batch.push(postcard::to_stdvec(contact)?);
-        self.contacts += 1;
         if self.batch.len() == BATCH {
             self.write_batch()
         } else {
@@ -120,272 +174,141 @@ impl Load {
         }
     }
 
+    fn count(&mut self, contact: &Contact) -> Result<(), LoadError> {
+        if self.contacts == CONTACTS_PER_SOURCE || !self.index.has_room(contact) {
+            return Err(LoadError::TooMany);
+        }
+        self.index.add(contact, self.contacts);
+        self.filling.add(Filling::of(contact));
+        self.contacts += 1;
+        Ok(())
+    }
+
     fn write_batch(&mut self) -> Result<(), LoadError> {
         let first = self.contacts - self.batch.len() as u32;
-        let batch = std::mem::take(&mut self.batch);
-        self.write(|transaction| {
+        let batch = &self.batch;
+        self.draft.write(|transaction| {
             let mut table = transaction.open_table(CONTACTS)?;
-            for (id, bytes) in (first..).zip(&batch) {
+            for (id, bytes) in (first..).zip(batch) {
                 table.insert(id, bytes.as_slice())?;
             }
             Ok(())
         })?;
-        self.batch = batch;
         self.batch.clear();
         Ok(())
     }
 
-    fn write<T: Default>(
-        &mut self,
-        body: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
-    ) -> Result<T, LoadError> {
-        let Some(transaction) = &self.transaction else {
-            return Ok(T::default());
+    /// What was added is safe, if it is time for that, and `position` says where to go on after it. True if a
+    /// power cut loses nothing of it now.
+    pub fn checkpoint(&mut self, position: &str) -> Result<bool, LoadError> {
+        let contacts = self.contacts;
+        let Some(checkpoints) = self.checkpoints.as_mut() else {
+            return Ok(false);
         };
-        let write = |e| LoadError::Write {
-            path: self.partial.clone(),
-            source: Box::new(e),
+        if !checkpoints.is_due(contacts) {
+            return Ok(false);
+        }
+        let mark = Mark {
+            version: REPLICA_VERSION,
+            settings: checkpoints.settings.clone(),
+            join: self.join,
+            keyed: self.keyed,
+            position: position.to_owned(),
+            started: checkpoints.started,
+            contacts,
         };
-        body(transaction).map_err(write)
+        self.write_batch()?;
+        self.draft.write(|transaction| {
+            let json = serde_json::to_vec(&mark).unwrap_or_default();
+            let mut table = transaction.open_table(MARK)?;
+            table.insert("mark", json.as_slice())?;
+            Ok(())
+        })?;
+        self.draft.commit()?;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.done(contacts);
+        }
+        Ok(true)
     }
 
-    /// Finishes the file, gives it its name and makes it what everybody sees.
-    pub fn publish(
-        mut self,
-        shelf: &Shelf,
-        as_of: Timestamp,
-        digest: String,
-    ) -> Result<Facts, LoadError> {
+    /// Ends it for now: what the last checkpoint holds stays for a later load.
+    pub fn suspend(self) {
+        if self.checkpoints.is_some_and(|c| c.any) {
+            self.draft.keep();
+        }
+    }
+
+    /// Writes what contacts are found by, and makes it all safe.
+    pub fn finish(mut self, made: Made) -> Result<Built, LoadError> {
         self.write_batch()?;
-        let (index, join) = (std::mem::take(&mut self.index), self.join);
         let Written {
             numbers,
             doubtful_ids,
-        } = self.write(|transaction| index.write(transaction, join))?;
+        } = self
+            .draft
+            .write(|transaction| self.index.write(transaction))?;
         let facts = Facts {
             version: REPLICA_VERSION,
             contacts: self.contacts,
             numbers,
             doubtful_ids,
-            as_of,
-            digest,
+            as_of: made.as_of,
+            digest: made.digest,
+            filling: Some(self.filling),
+            cursor: made.cursor,
+            history: made.history,
+            keyed: self.keyed,
+            join: self.join.filter(|_| self.keyed),
+            base: None,
         };
-        self.write(|transaction| {
-            transaction.open_table(CONTACTS)?;
-            let json = serde_json::to_vec(&facts).unwrap_or_default();
-            transaction
-                .open_table(FACTS)?
-                .insert("facts", json.as_slice())?;
-            Ok(())
+        let mut draft = self.draft;
+        finish(&mut draft, &facts)?;
+        let place = &self.place;
+        let next = place.next_generation().map_err(|source| LoadError::Place {
+            path: place.directory.clone(),
+            source,
         })?;
-        self.commit()?;
-        let path = generation_path(shelf.directory(), self.generation);
-        self.drive
-            .rename(&self.partial, &path)
-            .and_then(|()| self.drive.sync_directory(shelf.directory()))
-            .map_err(|source| LoadError::Place {
-                path: path.clone(),
-                source,
-            })?;
-        let replica = Replica::open(&*self.drive, shelf.directory(), self.generation)?;
-        shelf
-            .publish(replica)
-            .map_err(|source| LoadError::Place { path, source })?;
-        Ok(facts)
-    }
-
-    fn commit(&mut self) -> Result<(), LoadError> {
-        let (transaction, database) = (self.transaction.take(), self.database.take());
-        let close = || -> Result<(), redb::Error> {
-            transaction.map_or(Ok(()), |t| t.commit())?;
-            database.map_or(Ok(()), Database::close)?;
-            Ok(())
-        };
-        close().map_err(|e| LoadError::Write {
-            path: self.partial.clone(),
-            source: Box::new(e),
-        })
+        let replica = Replica::open_base(&*place.drive, draft.path(), next)?;
+        Ok(Built::new(draft, replica))
     }
 }
 
-impl Drop for Load {
-    fn drop(&mut self) {
-        drop(self.transaction.take());
-        drop(self.database.take());
-        // After publishing there is no such file; failing to remove it costs disk until the next load.
-        let _ = self.drive.remove(&self.partial);
+/// The last of a generation: its facts, so that their presence means completeness.
+pub(super) fn finish(draft: &mut Draft, facts: &Facts) -> Result<(), LoadError> {
+    draft.write(|transaction| {
+        transaction.open_table(CONTACTS)?;
+        transaction.delete_table(MARK)?;
+        let json = serde_json::to_vec(facts).unwrap_or_default();
+        let mut table = transaction.open_table(FACTS)?;
+        table.insert("facts", json.as_slice())?;
+        Ok(())
+    })?;
+    draft.finish()
+}
+
+impl Checkpoints {
+    fn of(resume: &Resume, started: Timestamp) -> Checkpoints {
+        Checkpoints {
+            settings: resume.settings.clone(),
+            started,
+            every: CHECKPOINT_EVERY,
+            last: Instant::now(),
+            last_contacts: 0,
+            any: false,
+        }
+    }
+
+    fn is_due(&self, contacts: u32) -> bool {
+        let more = contacts.saturating_sub(self.last_contacts);
+        more >= CHECKPOINT_CONTACTS || (more > 0 && self.last.elapsed() >= self.every)
+    }
+
+    fn done(&mut self, contacts: u32) {
+        self.last = Instant::now();
+        self.last_contacts = contacts;
+        self.any = true;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::domain::ladder::Question;
-    use crate::domain::money::{DecimalSign, Money};
-    use crate::domain::phone::{PhoneNumber, Region};
-
-    fn number(text: &str) -> PhoneNumber {
-        PhoneNumber::parse(text, Region::parse("TR").unwrap()).unwrap()
-    }
-
-    fn contact(name: &str, numbers: &[&str]) -> Contact {
-        Contact {
-            name: Some(name.into()),
-            numbers: numbers.iter().map(|n| number(n)).collect(),
-            ..Contact::default()
-        }
-    }
-
-    fn shelf(directory: &std::path::Path) -> Shelf {
-        let (shelf, failures) = Shelf::open(directory.join("crm")).unwrap();
-        assert!(failures.is_empty(), "{failures:?}");
-        shelf
-    }
-
-    fn publish(shelf: &Shelf, contacts: &[Contact]) -> Facts {
-        let mut load = Load::begin(shelf, None).unwrap();
-        for contact in contacts {
-            load.add(contact).unwrap();
-        }
-        load.publish(shelf, Timestamp::UNIX_EPOCH, "d".into())
-            .unwrap()
-    }
-
-    fn having(replica: &Replica, text: &str) -> Vec<Contact> {
-        let found = replica.ask(Question::Having(number(text))).unwrap();
-        found.into_iter().map(|(_, contact)| contact).collect()
-    }
-
-    fn names(shelf: &Shelf, text: &str) -> Vec<String> {
-        let found = shelf
-            .current()
-            .map(|r| having(&r, text))
-            .unwrap_or_default();
-        found.into_iter().filter_map(|c| c.name).collect()
-    }
-
-    fn files(directory: &std::path::Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(directory.join("crm"))
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_published_load_answers_by_every_number() {
-        let dir = tempfile::tempdir().unwrap();
-        let shelf = shelf(dir.path());
-        assert!(shelf.current().is_none());
-        let facts = publish(
-            &shelf,
-            &[
-                contact("Ayşe", &["0532 555 01 01", "0212 555 01 00"]),
-                contact("Can", &["0532 555 01 02", "0212 555 01 00"]),
-            ],
-        );
-        assert_eq!((facts.contacts, facts.numbers), (2, 4));
-        assert_eq!(names(&shelf, "+905325550101"), ["Ayşe"]);
-        assert_eq!(names(&shelf, "+902125550100"), ["Ayşe", "Can"]);
-        assert!(names(&shelf, "+905325550199").is_empty());
-    }
-
-    #[test]
-    fn a_contact_comes_back_as_it_was() {
-        let dir = tempfile::tempdir().unwrap();
-        let shelf = shelf(dir.path());
-        let whole = Contact {
-            key: Some("120.01".into()),
-            company: Some("Yılmaz Gıda".into()),
-            balance: Money::parse("-4250.10 TRY", DecimalSign::Point, None).ok(),
-            fields: [("city".into(), "İzmir".into())].into(),
-            ..contact("Ayşe", &["0532 555 01 01"])
-        };
-        assert!(whole.balance.is_some());
-        publish(&shelf, std::slice::from_ref(&whole));
-        let found = having(&shelf.current().unwrap(), "05325550101");
-        assert_eq!(found, [whole]);
-    }
-
-    #[test]
-    fn readers_keep_the_generation_they_have() {
-        let dir = tempfile::tempdir().unwrap();
-        let shelf = shelf(dir.path());
-        publish(&shelf, &[contact("old", &["05325550101"])]);
-        let reader = shelf.current().unwrap();
-        for name in ["newer", "newest"] {
-            publish(&shelf, &[contact(name, &["05325550101"])]);
-        }
-        assert_eq!(files(dir.path()), ["000002.redb", "000003.redb"]);
-        assert_eq!(names(&shelf, "05325550101"), ["newest"]);
-        let old = having(&reader, "05325550101");
-        assert_eq!(old[0].name.as_deref(), Some("old"));
-    }
-
-    #[test]
-    fn a_load_given_up_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let shelf = shelf(dir.path());
-        publish(&shelf, &[contact("kept", &["05325550101"])]);
-        let mut load = Load::begin(&shelf, None).unwrap();
-        load.add(&contact("lost", &["05325550101"])).unwrap();
-        assert_eq!(files(dir.path()), ["000001.redb", "000002.partial"]);
-        drop(load);
-        assert_eq!(files(dir.path()), ["000001.redb"]);
-        assert_eq!(names(&shelf, "05325550101"), ["kept"]);
-    }
-
-    #[test]
-    fn the_previous_generation_serves_when_the_newest_is_damaged() {
-        type Damage = fn(&std::path::Path);
-        let damages: [Damage; 4] = [
-            |p| fs::write(p, b"").unwrap(),
-            |p| fs::write(p, b"not a database").unwrap(),
-            |p| {
-                fs::File::options()
-                    .write(true)
-                    .open(p)
-                    .unwrap()
-                    .set_len(4096)
-                    .unwrap()
-            },
-            |p| {
-                let mut bytes = fs::read(p).unwrap();
-                bytes[64..4096].fill(0xff);
-                fs::write(p, bytes).unwrap();
-            },
-        ];
-        for (i, damage) in damages.into_iter().enumerate() {
-            let dir = tempfile::tempdir().unwrap();
-            {
-                let shelf = shelf(dir.path());
-                publish(&shelf, &[contact("previous", &["05325550101"])]);
-                publish(&shelf, &[contact("newest", &["05325550101"])]);
-            }
-            damage(&dir.path().join("crm/000002.redb"));
-            let (shelf, failures) = Shelf::open(dir.path().join("crm")).unwrap();
-            assert_eq!(failures.len(), 1, "damage {i}");
-            assert_eq!(names(&shelf, "05325550101"), ["previous"], "damage {i}");
-            publish(&shelf, &[contact("next", &["05325550101"])]);
-            assert_eq!(
-                files(dir.path()),
-                ["000001.redb", "000003.redb"],
-                "damage {i}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_partial_file_of_an_earlier_run_is_no_generation() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("crm")).unwrap();
-        fs::write(dir.path().join("crm/000001.partial"), b"half").unwrap();
-        let shelf = shelf(dir.path());
-        assert!(shelf.current().is_none());
-        publish(&shelf, &[contact("whole", &["05325550101"])]);
-        assert_eq!(names(&shelf, "05325550101"), ["whole"]);
-    }
-}
+mod tests;

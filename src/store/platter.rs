@@ -211,7 +211,9 @@ impl Drive for Platter {
                 let file = state.files.len() as u64;
                 state.files.insert(file, Vec::new());
                 let early = state.fault == Fault::NamesFirst;
-                let last = early.then(|| path.with_extension("redb"));
+                let is_base = path.extension().is_some_and(|e| e == "partial");
+                let ending = if is_base { "redb" } else { "increment" };
+                let last = early.then(|| path.with_extension(ending));
                 for path in [Some(path.to_owned()), last].into_iter().flatten() {
                     state.names.insert(path.clone(), file);
                     state.log.push(Op::Name(Naming::Link(path, file)));

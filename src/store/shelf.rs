@@ -1,8 +1,9 @@
 //! The place of one source's generations: which one is published, and what to fall back on.
 //!
-//! A generation is a file of its own. Publishing swaps one pointer, so a reader sees the old generation or
-//! the new one, whole, and never waits. The previous generation stays on disk; it is used when the newest
-//! does not open, or turns out bad when it is read, which a power cut or a dying SD card can cause.
+//! A generation is a file of its own, or a small one on top of another. Publishing swaps one pointer, so a
+//! reader sees the old generation or the new one, whole, and never waits. The previous generation stays on
+//! disk; it is used when the newest does not open, or turns out bad when it is read, which a power cut or a
+//! dying SD card can cause, and when a person wants it back.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,22 +14,44 @@ use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::built::LoadError;
+use super::draft;
 use super::drive::{Drive, FileSystem};
+use super::files::{self, Kind, ROLLED_BACK, named};
 use super::replica::{Replica, ReplicaError};
+use super::schema::Facts;
+
+mod rollback;
+
+pub use rollback::RollbackError;
+
+/// Where the files are.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) drive: Arc<dyn Drive>,
+    pub(super) directory: PathBuf,
+}
 
 /// The place of one source's generations, and the one that is published.
 pub struct Shelf {
-    drive: Arc<dyn Drive>,
-    directory: PathBuf,
+    place: Place,
     published: ArcSwapOption<Replica>,
-    /// When the source last held what is published, if that was later than the load.
-    confirmed: Mutex<Option<Timestamp>>,
+    /// What the source said later of what is published.
+    confirmed: Mutex<Confirmed>,
     /// Reading it has failed: it must be built anew even from unchanged content.
     suspect: AtomicBool,
+    /// What was published before is published again, because a person said so.
+    rolled_back: AtomicBool,
     /// For whoever syncs the source.
     renew: Notify,
     falling_back: Mutex<()>,
     loading: Mutex<()>,
+}
+
+#[derive(Clone, Default)]
+struct Confirmed {
+    as_of: Option<Timestamp>,
+    cursor: Option<String>,
 }
 
 impl Shelf {
@@ -41,28 +64,30 @@ impl Shelf {
         drive: Arc<dyn Drive>,
         directory: PathBuf,
     ) -> Result<(Shelf, Vec<ReplicaError>), ReplicaError> {
+        let place = Place { drive, directory };
         let list = |source| ReplicaError::List {
-            directory: directory.clone(),
+            directory: place.directory.clone(),
             source,
         };
-        drive.create_directory(&directory).map_err(list)?;
-        let generations = generations(&*drive, &directory).map_err(list)?;
-        let (published, failures) = newest(&*drive, &directory, generations);
+        let (drive, directory) = (&*place.drive, &place.directory);
+        drive.create_directory(directory).map_err(list)?;
+        let generations = files::generations(drive, directory).map_err(list)?;
+        let aside = files::ending(drive, directory, ROLLED_BACK).map_err(list)?;
+        let (published, failures) = place.newest(generations);
         let published = ArcSwapOption::new(published);
+        let rolled_back = AtomicBool::new(!aside.is_empty());
         let (confirmed, suspect, renew, falling_back, loading) = Default::default();
-        Ok((
-            Shelf {
-                drive,
-                directory,
-                published,
-                confirmed,
-                suspect,
-                renew,
-                falling_back,
-                loading,
-            },
-            failures,
-        ))
+        let shelf = Shelf {
+            place,
+            published,
+            confirmed,
+            suspect,
+            rolled_back,
+            renew,
+            falling_back,
+            loading,
+        };
+        Ok((shelf, failures))
     }
 
     /// What is published now; nothing before the first sync.
@@ -70,24 +95,29 @@ impl Shelf {
         self.published.load_full()
     }
 
-    /// The source still holds what is published, as it was written at `as_of`; an older file of the same content
-    /// takes nothing back. Kept in memory only: it is read
-    /// anew at every start, and a date on disk would be a write each time.
+    /// The source was asked again and still holds what is published.
     pub fn confirm(&self, as_of: Timestamp) {
-        let mut confirmed = self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *confirmed = (*confirmed).max(Some(as_of));
+        self.confirm_at(as_of, None);
+    }
+
+    /// The same, and the next changes are to be asked for from `cursor` on. A restart forgets both: changes
+    /// are then asked for from earlier on, which is always right.
+    pub fn confirm_at(&self, as_of: Timestamp, cursor: Option<String>) {
+        let mut confirmed = self.lock_confirmed();
+        confirmed.as_of = confirmed.as_of.max(Some(as_of));
+        confirmed.cursor = cursor.or(confirmed.cursor.take());
     }
 
     /// How fresh the values of a generation are.
     pub fn as_of(&self, replica: &Replica) -> Timestamp {
-        let confirmed = *self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let confirmed = self.lock_confirmed().as_of;
         confirmed.map_or(replica.facts.as_of, |c| c.max(replica.facts.as_of))
+    }
+
+    /// From when on changes are to be asked for; `None` if nobody said.
+    pub fn cursor(&self) -> Option<String> {
+        let confirmed = self.lock_confirmed().cursor.clone();
+        confirmed.or_else(|| self.current()?.facts.cursor.clone())
     }
 
     /// The right to build the next generation; waits for whoever has it.
@@ -98,18 +128,14 @@ impl Shelf {
     /// Reading `bad` has failed: the generation before it serves from now on, if it opens, and the source is to
     /// be read again soon. The bad one's file stays until the next is published, which is newer than both.
     pub fn suspect(&self, bad: &Replica) {
-        let _turn = self
-            .falling_back
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.lock_falling_back();
         // Whoever asked at the same time has seen to it, or a sync was faster.
         let Some(current) = self.current().filter(|c| c.generation == bad.generation) else {
             return;
         };
         self.suspect.store(true, Ordering::Relaxed);
-        let older = generations(&*self.drive, &self.directory).unwrap_or_default();
-        let older = older.into_iter().filter(|g| *g < bad.generation);
-        let (previous, _) = newest(&*self.drive, &self.directory, older.collect());
+        let older = self.place.before(bad.generation).unwrap_or_default();
+        let (previous, _) = self.place.newest(older);
         if previous.is_some() {
             self.published.compare_and_swap(&Some(current), previous);
             self.forget_confirmed();
@@ -126,19 +152,28 @@ impl Shelf {
         self.suspect.load(Ordering::Relaxed)
     }
 
-    fn forget_confirmed(&self) {
-        *self
-            .confirmed
+    fn lock_falling_back(&self) -> MutexGuard<'_, ()> {
+        self.falling_back
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn drive(&self) -> &Arc<dyn Drive> {
-        &self.drive
+    fn lock_confirmed(&self) -> MutexGuard<'_, Confirmed> {
+        self.confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_confirmed(&self) {
+        *self.lock_confirmed() = Confirmed::default();
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(super) fn directory(&self) -> &Path {
-        &self.directory
+        &self.place.directory
     }
 
     /// Makes `replica` what everybody sees from now on, and removes what is older than the one before it.
@@ -146,53 +181,80 @@ impl Shelf {
         let previous = self.published.swap(Some(Arc::new(replica)));
         self.suspect.store(false, Ordering::Relaxed);
         self.forget_confirmed();
-        let (Some(current), Some(previous)) = (self.current(), previous) else {
-            return Ok(());
-        };
-        for generation in generations(&*self.drive, &self.directory)? {
-            if generation != current.generation && generation != previous.generation {
-                let path = generation_path(&self.directory, generation);
-                self.drive.remove(&path)?;
+        let kept = self.current().into_iter().chain(previous);
+        let kept: Vec<u64> = kept
+            .flat_map(|r| [Some(r.generation), r.facts.base])
+            .flatten()
+            .collect();
+        let Place { drive, directory } = &self.place;
+        if kept.len() > 1 {
+            for (generation, kind) in files::generations(&**drive, directory)? {
+                if !kept.contains(&generation) {
+                    drive.remove(&kind.path(directory, generation))?;
+                }
             }
         }
+        self.place.forget_rolled_back()?;
+        self.rolled_back.store(false, Ordering::Relaxed);
         Ok(())
     }
 
     /// One more than any file there has, readable or not.
     pub(super) fn next_generation(&self) -> io::Result<u64> {
-        Ok(generations(&*self.drive, &self.directory)?
-            .last()
-            .map_or(1, |newest| newest + 1))
+        self.place.next_generation()
     }
 }
 
-pub(super) fn generation_path(directory: &Path, generation: u64) -> PathBuf {
-    directory.join(format!("{generation:06}.redb"))
-}
+impl Place {
+    pub(super) fn next_generation(&self) -> io::Result<u64> {
+        let (drive, directory) = (&*self.drive, &self.directory);
+        let complete = files::generations(drive, directory)?.into_iter();
+        let complete = complete.map(|(generation, _)| generation);
+        let aside = files::ending(drive, directory, ROLLED_BACK)?;
+        let newest = complete.chain(aside).max();
+        Ok(newest.map_or(1, |newest| newest + 1))
+    }
 
-/// The newest of these that can be opened, and why the newer ones could not.
-fn newest(
-    drive: &dyn Drive,
-    directory: &Path,
-    generations: Vec<u64>,
-) -> (Option<Arc<Replica>>, Vec<ReplicaError>) {
-    let mut failures = Vec::new();
-    for generation in generations.into_iter().rev() {
-        match Replica::open(drive, directory, generation) {
-            Ok(replica) => return (Some(Arc::new(replica)), failures),
-            Err(e) => failures.push(e),
+    /// Removes what was begun under this ending and never finished.
+    pub(super) fn sweep(&self, ending: &str) -> Result<(), LoadError> {
+        let (drive, directory) = (&*self.drive, &self.directory);
+        let found = files::ending(drive, directory, ending);
+        let found = found.map_err(|source| LoadError::Place {
+            path: directory.clone(),
+            source,
+        })?;
+        for generation in found {
+            draft::remove(drive, &named(directory, generation, ending))?;
         }
+        Ok(())
     }
-    (None, failures)
-}
 
-/// Complete generations, oldest first. A file still being built has another suffix.
-fn generations(drive: &dyn Drive, directory: &Path) -> io::Result<Vec<u64>> {
-    let names = drive.list(directory)?;
-    let numbers = names.iter().filter_map(|name| name.strip_suffix(".redb"));
-    let mut found: Vec<u64> = numbers.filter_map(|n| n.parse().ok()).collect();
-    found.sort_unstable();
-    Ok(found)
+    fn forget_rolled_back(&self) -> io::Result<()> {
+        for generation in files::ending(&*self.drive, &self.directory, ROLLED_BACK)? {
+            let path = named(&self.directory, generation, ROLLED_BACK);
+            self.drive.remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Complete generations that are older, oldest first.
+    fn before(&self, generation: u64) -> io::Result<Vec<(u64, Kind)>> {
+        let mut found = files::generations(&*self.drive, &self.directory)?;
+        found.retain(|(number, _)| *number < generation);
+        Ok(found)
+    }
+
+    /// The newest of these that can be opened, and why the newer ones could not.
+    fn newest(&self, generations: Vec<(u64, Kind)>) -> (Option<Arc<Replica>>, Vec<ReplicaError>) {
+        let mut failures = Vec::new();
+        for (generation, kind) in generations.into_iter().rev() {
+            match Replica::open(&*self.drive, &self.directory, generation, kind) {
+                Ok(replica) => return (Some(Arc::new(replica)), failures),
+                Err(e) => failures.push(e),
+            }
+        }
+        (None, failures)
+    }
 }
 
 #[cfg(test)]

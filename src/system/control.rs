@@ -50,7 +50,18 @@ pub enum Request {
     Lookup(Question),
     Sync {
         source: Option<String>,
-        accept_removals: bool,
+        /// Publish what a guard would hold.
+        #[serde(default)]
+        accept: bool,
+        /// Read everything, though changes could be had.
+        #[serde(default)]
+        full: bool,
+    },
+    /// The generations of the copies.
+    Replicas,
+    /// Back to the generation before.
+    Rollback {
+        source: String,
     },
     OutboxList,
     OutboxShow {

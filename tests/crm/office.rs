@@ -11,7 +11,7 @@ use ringcard::domain::contact::Shared;
 use ringcard::domain::dialling::Dialling;
 use ringcard::domain::ladder::Rung;
 use ringcard::flow::office::{Flow, Office as Feeds};
-use ringcard::flow::sync::{Memory, Order, sync};
+use ringcard::flow::sync::{Memory, Order, Witnesses, sync};
 use ringcard::store::outbox::Outbox;
 use ringcard::tasks::Tasks;
 
@@ -122,6 +122,7 @@ impl Office {
             let report = sync(
                 feed,
                 &Memory::default(),
+                &Witnesses::default(),
                 Order::default(),
                 &CancellationToken::new(),
                 &mut |_| {},
@@ -141,6 +142,7 @@ impl Office {
             office: Arc::new(ArcSwap::new(feeds.clone())),
             outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
+            callers: Arc::default(),
             tasks: Tasks::default(),
         };
         Office {

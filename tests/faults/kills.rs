@@ -91,7 +91,8 @@ async fn live(
     let sync = async {
         let request = Request::Sync {
             source: None,
-            accept_removals: true,
+            accept: true,
+            full: false,
         };
         // Most are broken off.
         let _ = office.ask::<serde_json::Value>(request).await;

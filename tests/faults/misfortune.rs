@@ -121,7 +121,8 @@ impl Run {
         office::export(self.office.path("").as_path(), contacts);
         let request = Request::Sync {
             source: None,
-            accept_removals: false,
+            accept: false,
+            full: false,
         };
         // A kill in between is meant to happen.
         let _ = self.office.ask::<serde_json::Value>(request).await;

@@ -132,7 +132,7 @@ async fn a_number_of_different_people_shows_what_the_operator_chose() {
             "3;Ece Kaya;Other;;0212 555 02 02;300,00;TRY;",
         ],
     );
-    office.accept_removals().await;
+    office.accept().await;
     let call = office.call("0212 555 02 02").await;
     assert_eq!(office.card(&call).await, ["Müşteri", "Firma: Other"]);
     let call = office.call(CUSTOMER).await;

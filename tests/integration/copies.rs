@@ -29,13 +29,10 @@ async fn a_changed_balance_is_on_the_next_card() {
     export(&office.path("contacts.csv"), &[AYSE]);
     let held = office.sync().await.unwrap_err().to_string();
     assert!(
-        held.contains("971 of 972 contacts would be removed"),
+        held.contains("971 of 972 records would be removed"),
         "{held}"
     );
-    assert!(
-        held.contains("ringcard sync crm --accept-removals"),
-        "{held}"
-    );
+    assert!(held.contains("ringcard sync --accept crm"), "{held}");
     assert_eq!(
         balance(&office).await,
         "Bakiye: ₺4.250,00 Borç",
@@ -45,11 +42,11 @@ async fn a_changed_balance_is_on_the_next_card() {
     let alarm = alarms.iter().find(|a| a.subject == "source crm").unwrap();
     assert_eq!(alarm.id.as_str(), "sync-held");
     assert!(
-        alarm.advice.contains("--accept-removals"),
+        alarm.advice.contains("ringcard sync --accept crm"),
         "{}",
         alarm.advice
     );
-    office.accept_removals().await;
+    office.accept().await;
     assert_eq!(balance(&office).await, "Bakiye: ₺5.000,00 Borç");
     assert_eq!(office.alarm("source crm"), None);
 }
@@ -220,7 +217,8 @@ async fn a_file_dropped_while_another_is_read_is_taken_next() {
     dropped("a.csv", &rows, 60);
     let request = Request::Sync {
         source: None,
-        accept_removals: false,
+        accept: false,
+        full: false,
     };
     rows.push(AYSE);
     let mut first = true;

@@ -7,6 +7,7 @@ mod calls;
 mod clock;
 mod commands;
 mod copies;
+mod guards;
 mod matching;
 mod office;
 mod outbox;

@@ -129,7 +129,7 @@ async fn an_id_that_two_balances_have_shows_neither() {
     .await;
     let call = office.call(CUSTOMER).await;
     assert_eq!(office.card(&call).await, ["Müşteri", "Ad: Ayşe"]);
-    let reports = office.accept_removals().await;
+    let reports = office.accept().await;
     let erp = reports.iter().find(|r| r.source == "erp").unwrap();
     assert_eq!((erp.contacts, erp.doubtful_ids), (3, 1));
     assert!(erp.to_string().contains("1 ids that several records have"));
@@ -183,7 +183,7 @@ async fn an_id_that_different_customers_have_is_nobodys() {
         let call = office.call(number).await;
         assert_eq!(office.card(&call).await, card);
     }
-    let reports = office.accept_removals().await;
+    let reports = office.accept().await;
     let crm = reports.iter().find(|r| r.source == "crm").unwrap();
     assert_eq!(crm.doubtful_ids, 1);
 }
@@ -199,7 +199,7 @@ async fn a_block_with_somebody_elses_number_in_it_is_no_companys() {
         ("2;Ece;;;0212 555 01 40;;;", false),
     ] {
         export(&office.path("contacts.csv"), &[demir, other]);
-        office.accept_removals().await;
+        office.accept().await;
         let call = office.call("+902125550141").await;
         match shown {
             true => assert_eq!(office.card(&call).await, ["Müşteri", "Firma: Demir AS"]),
@@ -250,7 +250,7 @@ async fn every_rung_leads_to_its_card_and_can_be_switched_off() {
             "3;;Yılmaz Gıda;;0212 555 01 00;100,00;TRY;",
         ],
     );
-    office.accept_removals().await;
+    office.accept().await;
     let rungs = [
         ("+442045205757", "national", "Ad: John Smith"),
         ("+905325550101", "tail", "Ad: Ayşe Yılmaz"),
@@ -313,7 +313,7 @@ async fn last_months_calls_are_counted_with_the_reasons_of_the_misses() {
             "2;;Yılmaz Gıda;;0212 555 01 00;;;",
         ],
     );
-    office.accept_removals().await;
+    office.accept().await;
     let calls = "# August\n+905325550101\n\"0532 555 01 01\"\r\n+902125550137\n\n\
         +905325559999\nanonymous\n101\n";
     std::fs::write(office.path("calls.txt"), calls).unwrap();

@@ -189,16 +189,18 @@ impl Office {
     pub async fn sync(&self) -> Result<Vec<Report>, ControlError> {
         self.ask(Request::Sync {
             source: None,
-            accept_removals: false,
+            accept: false,
+            full: false,
         })
         .await
     }
 
-    /// Publishes what the sources hold, however many contacts are gone.
-    pub async fn accept_removals(&self) -> Vec<Report> {
+    /// Publishes what the sources hold, whatever the guards say of it.
+    pub async fn accept(&self) -> Vec<Report> {
         let request = Request::Sync {
             source: None,
-            accept_removals: true,
+            accept: true,
+            full: false,
         };
         self.ask(request).await.unwrap()
     }

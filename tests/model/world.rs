@@ -16,7 +16,7 @@ use ringcard::domain::matching::Sharing;
 use ringcard::domain::money::{DecimalSign, Money};
 use ringcard::domain::phone::Region;
 use ringcard::flow::office::{Flow, Office};
-use ringcard::store::load::Load;
+use ringcard::store::load::{Load, Made, Plan};
 use ringcard::store::outbox::Outbox;
 use ringcard::tasks::Tasks;
 
@@ -138,6 +138,7 @@ impl World {
             office: Arc::new(ArcSwap::new(office.clone())),
             outbox: Arc::new(Outbox::in_memory()),
             board: Arc::default(),
+            callers: Arc::default(),
             tasks: Tasks::default(),
         };
         let contents = Contents {
@@ -168,7 +169,11 @@ impl World {
 
     fn publish(&mut self, source: usize) {
         let feed = &self.office.feeds[source];
-        let mut load = Load::begin(&feed.shelf, feed.join).unwrap();
+        let plan = Plan {
+            join: feed.join,
+            ..Plan::default()
+        };
+        let mut load = Load::begin(&feed.shelf, &plan).unwrap();
         let contacts: Vec<Contact> = match source {
             BALANCES => (0..3).map(|_| self.random.balance()).collect(),
             _ => {
@@ -179,8 +184,13 @@ impl World {
         for contact in &contacts {
             load.add(contact).unwrap();
         }
-        load.publish(&feed.shelf, Timestamp::UNIX_EPOCH, "d".into())
-            .unwrap();
+        let made = Made {
+            as_of: Timestamp::UNIX_EPOCH,
+            digest: "d".into(),
+            cursor: None,
+            history: Default::default(),
+        };
+        load.finish(made).unwrap().publish(&feed.shelf).unwrap();
         self.contents.sources[source] = contacts;
     }
 

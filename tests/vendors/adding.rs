@@ -124,10 +124,7 @@ fn kervan(people: u64) -> StandIn<Kervan> {
 /// The walk-through's blocks: the connector, and the source.
 fn blocks() -> (&'static str, &'static str) {
     let guide = include_str!("../../docs/connectors.md");
-    let (_, walk) = guide
-        .split_once("\n## Adding a vendor")
-        .or(guide.split_once("## Adding a vendor"))
-        .unwrap();
+    let (_, walk) = guide.split_once("\n## Adding a vendor").unwrap();
     let walk = walk.split_once("\n## ").map_or(walk, |(walk, _)| walk);
     let mut blocks = walk
         .split("```toml\n")

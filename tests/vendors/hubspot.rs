@@ -1,9 +1,10 @@
 //! HubSpot: the list of objects, and the search for what has changed.
 
+use ringcard::source::error::SourceError;
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
-use super::office::{Desk, Office, shipped};
+use super::office::{Desk, Office, words};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
 
@@ -257,19 +258,18 @@ fn deleted_and_merged_contacts_are_found_by_their_ids() {
     stories::a_merge_leaves_the_one_that_is_left(&crm, &mut office);
 }
 
-/// The search shows 10,000 results; here 400 of 1,000, so that the test need not wait for 50 pages.
+/// The search shows 10,000 results; here 400 of 1,000, so that the tests need not wait for 50 pages.
+fn office_of_400(crm: &StandIn<HubSpot>) -> Office {
+    let desk = Desk::new();
+    desk.secret("hubspot", TOKEN);
+    desk.at_once_but("hubspot", "most = 10000", "most = 400");
+    desk.open(&block("hubspot-at-once", crm))
+}
+
 #[test]
 fn more_changes_than_a_search_shows_all_arrive() {
     let crm = hubspot("contacts", 10);
-    let desk = Desk::new();
-    desk.at_once("hubspot");
-    desk.secret("hubspot", TOKEN);
-    let small = shipped("hubspot")
-        .replace("name = \"hubspot\"", "name = \"small\"")
-        .replace("most = 10000", "most = 400")
-        .replace("requests = 4\n", "requests = 100000\n");
-    desk.connector("small", &small);
-    let mut office = desk.open(&block("small", &crm));
+    let mut office = office_of_400(&crm);
     office.sync_everything();
     crm.with(|v| {
         v.window = 400;
@@ -277,6 +277,27 @@ fn more_changes_than_a_search_shows_all_arrive() {
         (0..1000).for_each(|_| _ = v.book.add());
     });
     office.sync_changes();
+    stories::agree(&crm, &office);
+}
+
+/// An import that changes more contacts in one instant than a search shows: no search gets past them.
+#[test]
+fn a_search_that_can_not_go_on_asks_for_everything() {
+    let crm = hubspot("contacts", 10);
+    let mut office = office_of_400(&crm);
+    office.sync_everything();
+    crm.with(|v| {
+        v.window = 400;
+        v.book.pace = 0;
+        (0..700).for_each(|_| _ = v.book.add());
+    });
+    let error = office.try_changes().unwrap_err();
+    assert!(
+        matches!(error, SourceError::CursorExpired),
+        "{}",
+        words(&error)
+    );
+    office.sync_everything();
     stories::agree(&crm, &office);
 }
 

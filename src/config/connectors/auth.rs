@@ -81,8 +81,8 @@ fn auth(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Auth> {
                 _ => Auth::Query { name, value },
             })
         }
-        Kind::ClientCredentials => oauth(section, compiler, false).map(Auth::OAuth),
-        Kind::RefreshToken => oauth(section, compiler, true).map(Auth::OAuth),
+        Kind::ClientCredentials => oauth(section, compiler, false),
+        Kind::RefreshToken => oauth(section, compiler, true),
     }
 }
 
@@ -90,7 +90,7 @@ fn compiler_now(section: &Section<'_>, compiler: &Compiler<'_>) -> Option<String
     compiler.now(section, "name")
 }
 
-fn oauth(section: &Section<'_>, compiler: &mut Compiler<'_>, refreshes: bool) -> Option<OAuth> {
+fn oauth(section: &Section<'_>, compiler: &mut Compiler<'_>, refreshes: bool) -> Option<Auth> {
     let refresh_token = match refreshes {
         true => Some(compiler.credential(section, "refresh-token", "\"{{ secrets.NAME }}\"")),
         false => None,
@@ -112,7 +112,7 @@ fn oauth(section: &Section<'_>, compiler: &mut Compiler<'_>, refreshes: bool) ->
     let scheme = section
         .text("authorization")
         .unwrap_or_else(|| "Bearer".to_owned());
-    Some(OAuth {
+    Some(Auth::OAuth(Box::new(OAuth {
         refresh_token: match refresh_token {
             Some(token) => Some(token?),
             None => None,
@@ -125,7 +125,7 @@ fn oauth(section: &Section<'_>, compiler: &mut Compiler<'_>, refreshes: bool) ->
         form,
         capture,
         scheme,
-    })
+    })))
 }
 
 fn login(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Login> {

@@ -44,6 +44,8 @@ pub(in crate::config) struct Given {
     pub(in crate::config) secrets: BTreeMap<String, ApiSecret>,
     /// When a secret ends that lives for a known time from when its file was written.
     pub(in crate::config) ends: BTreeMap<String, SystemTime>,
+    /// How long such a secret lives.
+    pub(in crate::config) lifetimes: BTreeMap<String, Duration>,
 }
 
 pub(super) fn declared(root: &Section<'_>) -> Declared {
@@ -197,6 +199,8 @@ impl Given {
     }
 
     fn note_end(&mut self, rule: &SecretRule, path: &std::path::Path) {
+        self.lifetimes
+            .extend(rule.lifetime.map(|life| (rule.name.clone(), life)));
         let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
         let end = written
             .ok()

@@ -1,6 +1,8 @@
 //! Tables whose keys are the operator's to choose, and the less common kinds of value.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -77,6 +79,23 @@ impl<'a> Section<'a> {
         }
         self.hush();
         sections
+    }
+
+    /// Notes which file a secret is in.
+    pub(in crate::config) fn note_secret(&self, key: &str, file: &Path) {
+        let mut secrets = self.notes.secrets.borrow_mut();
+        secrets.push((self.name(key), file.to_owned()));
+    }
+
+    /// The files of the secrets that were read within this table, by the last parts of their keys.
+    pub(in crate::config) fn secrets(&self) -> BTreeMap<String, PathBuf> {
+        let secrets = self.notes.secrets.borrow();
+        let within = secrets.iter().filter_map(|(name, file)| {
+            let rest = name.strip_prefix(&self.path)?.strip_prefix('.')?;
+            let key = rest.rsplit('.').next().unwrap_or(rest);
+            Some((key.to_owned(), file.clone()))
+        });
+        within.collect()
     }
 
     /// Notes what is wrong with a key that the operator chose.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::columns::{self, Columns};
 use crate::config::connectors::{Description, Given, Source};
@@ -22,6 +23,7 @@ pub struct ApiFrom {
     with: BTreeMap<String, String>,
     secrets: BTreeMap<String, ApiSecret>,
     ca_file: Option<PathBuf>,
+    lifetimes: BTreeMap<String, Duration>,
 }
 
 // What decides what becomes of a record: the description, the object, and what was given; no secret.
@@ -37,6 +39,10 @@ impl fmt::Debug for ApiFrom {
 }
 
 impl ApiFrom {
+    pub(super) fn lifetimes(&self) -> BTreeMap<String, Duration> {
+        self.lifetimes.clone()
+    }
+
     pub(super) fn settings(&self, records: RecordSettings) -> ApiSettings {
         ApiSettings {
             records,
@@ -77,6 +83,7 @@ pub(super) fn read(
         with: given.with,
         secrets: given.secrets,
         ca_file,
+        lifetimes: given.lifetimes,
     };
     Some((from, compiled.columns?))
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::columns::over_json;
+use super::super::columns::{Columns, over_json};
 use super::super::reader::Section;
 use super::super::secret;
-use super::ReadFrom;
+use super::{ReadFrom, own_columns};
 use crate::domain::dialling::Dialling;
 use crate::source::settings::{
     Address, AfterLoad, Credential, CsvFormat, Encoding, Format, Line, Location, Mapping,
@@ -39,8 +39,34 @@ impl FileType {
     }
 }
 
-pub(super) fn read(section: &Section<'_>, of: FileType) -> Option<ReadFrom> {
-    let format = match of {
+/// Where the file is and how it is written, and what its columns mean.
+pub(super) fn read(
+    section: &Section<'_>,
+    of: FileType,
+    dialling: &Dialling,
+) -> (Option<ReadFrom>, Option<Columns>) {
+    let format = format(section, of);
+    let location = location(section, format.as_ref().map_or("", Format::suffix));
+    let usual = (of == FileType::VCard).then(|| of_cards(dialling));
+    let mut extractor = None;
+    let mut over = |columns: &Section<'_>, mapping: &Mapping| match of {
+        FileType::NdJson | FileType::Json => extractor = over_json(columns, mapping),
+        FileType::VCard => over_cards(columns, mapping),
+        FileType::Csv | FileType::Xlsx => {}
+    };
+    let columns = own_columns(section, dialling, usual, &mut over);
+    let from = location
+        .zip(format)
+        .map(|(location, format)| ReadFrom::File {
+            location,
+            format,
+            extractor,
+        });
+    (from, columns)
+}
+
+fn format(section: &Section<'_>, of: FileType) -> Option<Format> {
+    match of {
         FileType::Csv => csv(section).map(Format::Csv),
         FileType::Xlsx => Some(Format::Xlsx {
             sheet: section.text("sheet"),
@@ -50,14 +76,7 @@ pub(super) fn read(section: &Section<'_>, of: FileType) -> Option<ReadFrom> {
         FileType::VCard => Some(Format::VCard {
             encoding: encoding(section).unwrap_or_default(),
         }),
-    };
-    let suffix = format.as_ref().map_or("", Format::suffix);
-    let location = location(section, suffix);
-    Some(ReadFrom::File {
-        location: location?,
-        format: format?,
-        extractor: None,
-    })
+    }
 }
 
 fn location(section: &Section<'_>, usual_suffix: &str) -> Option<Location> {
@@ -201,26 +220,15 @@ fn encoding(section: &Section<'_>) -> Option<Encoding> {
     section.parse("encoding", Encoding::ALLOWED, Encoding::parse)
 }
 
-/// What the columns mean in a file of this format, noted where they mean nothing.
-pub(super) fn over(columns: &Section<'_>, from: &mut ReadFrom, mapping: &Mapping) {
-    let ReadFrom::File {
-        format, extractor, ..
-    } = from
-    else {
-        return;
-    };
-    if format.is_json() {
-        *extractor = over_json(columns, mapping);
-    }
-    if let Format::VCard { .. } = format {
-        for wrong in mapping.columns().filter_map(|c| Column::parse(c).err()) {
-            columns.complain(wrong.to_string());
-        }
+/// Columns of cards are properties.
+fn over_cards(columns: &Section<'_>, mapping: &Mapping) {
+    for wrong in mapping.columns().filter_map(|c| Column::parse(c).err()) {
+        columns.complain(wrong.to_string());
     }
 }
 
 /// What the properties of a card usually mean.
-pub(super) fn of_cards(dialling: &Dialling) -> Mapping {
+fn of_cards(dialling: &Dialling) -> Mapping {
     let column = |name: &str| Some(name.to_owned());
     Mapping {
         key: column("UID"),

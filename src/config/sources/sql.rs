@@ -364,4 +364,29 @@ mod tests {
             .collect();
         assert_eq!(keys, ["host", "database", "user", "password", "query"]);
     }
+
+    #[test]
+    fn the_recipes_of_the_guide_are_right() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(with_password(directory.path(), ""));
+        let password = directory.path().join("password");
+        let guide = include_str!("../../../docs/sources.md");
+        let (_, guide) = guide.split_once("\n## Databases\n").unwrap();
+        let guide = guide.split("\n## ").next().unwrap();
+        let mut seen = Vec::new();
+        for recipe in guide.split("```toml\n").skip(1) {
+            let (recipe, _) = recipe.split_once("```").unwrap();
+            let secrets = recipe
+                .split('"')
+                .filter(|t| t.starts_with("/etc/ringcard/secrets/"));
+            let secrets: Vec<_> = secrets.map(str::to_owned).collect();
+            let mut text = recipe.to_owned();
+            for secret in secrets {
+                text = text.replace(&secret, &password.display().to_string());
+            }
+            let sources = read(&text, |root| super::super::read(root, None));
+            seen.extend(sources.iter().map(|s| s.name().to_owned()));
+        }
+        assert_eq!(seen, ["erp", "logo", "netsis", "mikro", "mikro-balances"]);
+    }
 }

@@ -78,7 +78,7 @@ pub enum Auth {
     Basic { user: Text, password: Text },
     Header { name: String, value: Text },
     Query { name: String, value: Text },
-    OAuth(OAuth),
+    OAuth(Box<OAuth>),
 }
 
 #[derive(Clone, Debug)]

@@ -192,6 +192,10 @@ pub(super) fn why_unreachable(error: &reqwest::Error) -> &'static str {
                 continue;
             }
         }
+        // hyper-util tells it in no other way.
+        if e.to_string() == "dns error" {
+            return "its name is not known: check the address and the line";
+        }
         cause = e.source();
     }
     match (error.is_timeout(), error.is_connect()) {

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ask::Asker;
-use super::cursor::{CursorKind, CursorRule, Mark, Seen};
-use super::description::{Changes, IdListing, Listing, Object, Tombstone};
+use super::cursor::{CursorRule, Mark, Seen};
+use super::description::{IdListing, Listing, Object};
 use super::error::ApiError;
 use super::walk::{Page, Step, Walk, origin};
-use crate::source::error::{ReadError, SourceError};
+use crate::source::error::ReadError;
 use crate::source::json::{JsonRows, shown};
 use crate::source::read::{Cursor, Position, Progress, Raw, ReadReport, Taker, Wanted};
 
@@ -27,7 +27,7 @@ pub(super) struct Reading<'a, 't, E> {
     pub(super) taker: &'t mut dyn Taker<Error = E>,
     /// Our own clock, of the first part of an interrupted read.
     pub(super) begun: Timestamp,
-    seen: Seen,
+    pub(super) seen: Seen,
     /// The start of the first part by the server's clock, where it tells it.
     start: Option<Timestamp>,
     restarts: u32,
@@ -43,10 +43,9 @@ struct Place {
 }
 
 /// Whether the list was read to its end.
-enum Walked {
+pub(super) enum Walked {
     Whole,
     Moved,
-    Enough,
 }
 
 impl<'a, 't, E> Reading<'a, 't, E> {
@@ -112,7 +111,7 @@ impl<'a, 't, E> Reading<'a, 't, E> {
             };
             match self.walk_everything(walk).await? {
                 Walked::Moved => self.begin_again(listing)?,
-                Walked::Whole | Walked::Enough => return Ok(()),
+                Walked::Whole => return Ok(()),
             }
         }
     }
@@ -207,7 +206,7 @@ impl<'a, 't, E> Reading<'a, 't, E> {
             };
             match walked {
                 Walked::Moved => self.begin_again(&ids.listing)?,
-                Walked::Whole | Walked::Enough => return Ok(()),
+                Walked::Whole => return Ok(()),
             }
         }
     }
@@ -223,145 +222,18 @@ impl<'a, 't, E> Reading<'a, 't, E> {
         Ok(())
     }
 
-    async fn changes(&mut self, since: &Cursor) -> Result<(), ReadError<E>> {
-        let object = self.object;
-        let changes = object
-            .changes
-            .as_ref()
-            .ok_or_else(|| self.unable("what has changed"))?;
-        let rule = &changes.cursor;
-        let since = Mark::parse(rule, &since.0).ok_or(SourceError::CursorExpired)?;
-        self.check_token(changes, &since)?;
-        self.rows.rows.let_repeat();
-        let asked = since.less_overlap(rule);
-        // Deleted ones first: one that was restored meanwhile is then among the changes.
-        if let Some(deleted) = &object.deleted {
-            self.deleted(deleted, rule, &asked).await?;
-        }
-        self.seen.greatest = Some(since).filter(|_| matches!(rule.kind, CursorKind::Number { .. }));
-        let mut asked = asked;
-        loop {
-            match self.walk_changes(changes, &asked).await? {
-                (Walked::Moved, _) => self.begin_again(&changes.listing)?,
-                (Walked::Enough, Some(next)) => asked = next,
-                (Walked::Enough | Walked::Whole, _) => return Ok(()),
-            }
-        }
-    }
-
-    /// A token that is an address is of the same host as everything else: the credential goes there.
-    fn check_token(&self, changes: &Changes, since: &Mark) -> Result<(), ApiError> {
-        let (CursorKind::Token { .. }, Mark::Token(token)) = (&changes.cursor.kind, since) else {
-            return Ok(());
-        };
-        // What a login gave is not known yet.
-        let (Ok(token), Ok(base)) = (
-            reqwest::Url::parse(token),
-            origin(&self.asker, &self.object.everything),
-        ) else {
-            return Ok(());
-        };
-        super::request::on_the_same_host(&base, token.as_str()).map(drop)
-    }
-
-    async fn walk_changes(
-        &mut self,
-        changes: &'a Changes,
-        asked: &Mark,
-    ) -> Result<(Walked, Option<Mark>), ReadError<E>> {
-        let rule = &changes.cursor;
-        let mut walk = self.since(&changes.listing, rule, asked);
-        let mut count = 0;
-        loop {
-            self.seen.begin_page();
-            let page = match self.next(&mut walk).await? {
-                Step::Page(page) => page,
-                Step::Moved => return Ok((Walked::Moved, None)),
-                Step::Done => return Ok((Walked::Whole, None)),
-            };
-            let size = page.records.len() as u64;
-            count += size;
-            for record in &page.records {
-                self.note(record);
-                self.take_change(changes.tombstone.as_ref(), record)?;
-            }
-            self.seen.note_answer(rule, &page.answer);
-            self.tell_progress();
-            // The page after this one would not be shown any more.
-            if rule.most.is_some_and(|most| count + size > most) && !page.is_last {
-                let next = self.next_query(asked).ok_or(ApiError::Stuck {
-                    host: page.host,
-                    most: rule.most.unwrap_or_default(),
-                })?;
-                return Ok((Walked::Enough, Some(next)));
-            }
-        }
-    }
-
-    /// From where a query goes on that shows no more. The least of the last page, since a record that was changed
-    /// after the index was asked has a later time than its place; where the page is all of one time, the greatest.
-    fn next_query(&self, asked: &Mark) -> Option<Mark> {
-        let later = |mark: &&Mark| **mark > *asked;
-        let least = self.seen.least_of_page.as_ref().filter(later);
-        least.or(self.seen.greatest.as_ref().filter(later)).cloned()
-    }
-
-    fn take_change(
-        &mut self,
-        tombstone: Option<&Tombstone>,
-        record: &Value,
-    ) -> Result<(), ReadError<E>> {
-        let Some(tombstone) = tombstone.filter(|tombstone| tombstone.holds.holds(record)) else {
-            return self.take(record);
-        };
-        self.rows.rows.rows += 1;
-        let id = match &tombstone.id {
-            Some(id) => id.of(record),
-            None => self.rows.identity_of(record),
-        };
-        self.gone(&id)
-    }
-
-    async fn deleted(
-        &mut self,
-        deleted: &'a IdListing,
-        rule: &CursorRule,
-        asked: &Mark,
-    ) -> Result<(), ReadError<E>> {
-        loop {
-            let mut walk = self.since(&deleted.listing, rule, asked);
-            loop {
-                match self.next(&mut walk).await? {
-                    Step::Page(page) => {
-                        for record in &page.records {
-                            self.gone(&deleted.id.of(record))?;
-                        }
-                    }
-                    Step::Moved => break,
-                    Step::Done => return Ok(()),
-                }
-            }
-            self.begin_again(&deleted.listing)?;
-        }
-    }
-
-    fn gone(&mut self, id: &str) -> Result<(), ReadError<E>> {
+    pub(super) fn gone(&mut self, id: &str) -> Result<(), ReadError<E>> {
         match self.identity(id) {
             Some(identity) => self.taker.gone(&identity).map_err(ReadError::Row),
             None => Ok(()),
         }
     }
 
-    fn identity(&self, id: &str) -> Option<String> {
+    pub(super) fn identity(&self, id: &str) -> Option<String> {
         self.asker.settings.records.identity(id.trim())
     }
 
-    fn since(&self, listing: &'a Listing, rule: &CursorRule, asked: &Mark) -> Walk<'a> {
-        let now = Mark::Time(self.asker.date.unwrap_or_else(Timestamp::now));
-        Walk::new(listing).since(asked.write(rule), now.write(rule))
-    }
-
-    async fn next(&mut self, walk: &mut Walk<'a>) -> Result<Step, ReadError<E>> {
+    pub(super) async fn next(&mut self, walk: &mut Walk<'a>) -> Result<Step, ReadError<E>> {
         let (rows, settings) = (&self.rows, self.asker.settings);
         // Where no key is mapped, a record is known by all of it.
         let name = |record: &Value| match rows.identity_of(record) {
@@ -371,18 +243,18 @@ impl<'a, 't, E> Reading<'a, 't, E> {
         Ok(walk.next(&mut self.asker, &name).await?)
     }
 
-    fn note(&mut self, record: &Value) {
+    pub(super) fn note(&mut self, record: &Value) {
         if let Some(rule) = self.rule() {
             self.seen.note(rule, record);
         }
     }
 
-    fn take(&mut self, record: &Value) -> Result<(), ReadError<E>> {
+    pub(super) fn take(&mut self, record: &Value) -> Result<(), ReadError<E>> {
         let line = self.rows.rows.rows + 1;
         self.rows.take(record, line, self.taker)
     }
 
-    fn begin_again(&mut self, listing: &Listing) -> Result<(), ApiError> {
+    pub(super) fn begin_again(&mut self, listing: &Listing) -> Result<(), ApiError> {
         let host = || match origin(&self.asker, listing) {
             Ok(url) => super::ask::host_of(&url),
             Err(_) => self.asker.settings.connector.name.clone(),
@@ -400,7 +272,7 @@ impl<'a, 't, E> Reading<'a, 't, E> {
         Ok(())
     }
 
-    fn tell_progress(&mut self) {
+    pub(super) fn tell_progress(&mut self) {
         self.taker.progress(Progress {
             rows: self.rows.rows.rows,
             bytes_read: self.asker.bytes,
@@ -408,7 +280,7 @@ impl<'a, 't, E> Reading<'a, 't, E> {
         });
     }
 
-    fn unable(&self, what: &'static str) -> ApiError {
+    pub(super) fn unable(&self, what: &'static str) -> ApiError {
         ApiError::Unable {
             connector: self.asker.settings.connector.name.clone(),
             what,

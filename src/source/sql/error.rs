@@ -111,6 +111,8 @@ pub enum SqlError {
         "a row of {query} is longer than {limit} bytes: let it name only the columns that are needed, without documents and pictures"
     )]
     RowTooLong { query: &'static str, limit: u64 },
+    #[error("{query} gives no result: it must be a SELECT")]
+    NoResult { query: &'static str },
     #[error("{query} gives no column {missing}; its columns are {columns}")]
     MissingColumns {
         query: &'static str,
@@ -171,6 +173,7 @@ impl SqlError {
             | SqlError::NotAllowed { .. }
             | SqlError::Query { .. }
             | SqlError::RowTooLong { .. }
+            | SqlError::NoResult { .. }
             | SqlError::MissingColumns { .. }
             | SqlError::DoubleColumns { .. }
             | SqlError::TooManyColumns { .. }
@@ -188,6 +191,16 @@ impl SqlError {
             _ => None,
         }
     }
+}
+
+/// A client's error with its causes, for one that can't be kept.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let (mut all, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        all = format!("{all}: {cause}");
+        next = cause.source();
+    }
+    all
 }
 
 /// What a message of a server is about.

@@ -189,7 +189,7 @@ fn failed(server: &str, query: &'static str, error: Error) -> SqlError {
     let server = server.to_owned();
     let error = match error {
         Error::Server(error) => error,
-        Error::Io(IoError::Io(source)) if source.to_string().contains("too large") => {
+        Error::Io(IoError::Io(source)) if source.to_string().contains("max_allowed_packet") => {
             return SqlError::RowTooLong {
                 query,
                 limit: ROW_BYTES,

@@ -21,7 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use self::values::{Parameter, Raw, kind, write};
 use super::connect::{Meter, ROW_BYTES, Watch, Wire, connect};
 use super::cursor::{Mark, Now};
-use super::error::{About, SqlError, said};
+use super::error::{About, SqlError, said, with_causes};
 use super::query::Asked;
 use super::session::{Session, goes_on};
 use super::settings::Server;
@@ -129,11 +129,12 @@ async fn let_in(
 fn refused(server: &Server, error: Error) -> SourceError {
     let shown = server.shown();
     let Some(db) = error.as_db_error() else {
+        let words = with_causes(&error);
         // The client knows no better way to tell it.
-        if error.to_string().contains("server does not support TLS") {
+        if words.contains("server does not support TLS") {
             return SqlError::NoTls { server: shown }.into();
         }
-        let words = io::Error::other(error.to_string());
+        let words = io::Error::other(words);
         return tls::failure(server, &error, words);
     };
     let said = said(db.code().code(), db.message(), About::Text);
@@ -204,7 +205,7 @@ impl Postgres<'_> {
         let Some(db) = error.as_db_error() else {
             // The query only knows that its connection has ended; the connection knows why.
             let cause = self.ended.borrow_mut().take().unwrap_or(error);
-            let source = io::Error::other(cause.to_string());
+            let source = io::Error::other(with_causes(&cause));
             return SqlError::Lost { server, source };
         };
         let code = db.code();

@@ -277,7 +277,7 @@ impl Session for SqlServer<'_> {
         }
         match wanted {
             Some(_) => Ok(()),
-            None => Err(SqlError::UnnamedColumns { query }.into()),
+            None => Err(SqlError::NoResult { query }.into()),
         }
     }
 }

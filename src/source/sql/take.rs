@@ -182,6 +182,9 @@ impl<'a, E> Contacts<'a, E> {
 impl<E> Sink for Contacts<'_, E> {
     fn columns(&mut self, columns: &[Column]) -> Result<Vec<bool>, SourceError> {
         let query = self.query;
+        if columns.is_empty() {
+            return Err(SqlError::NoResult { query }.into());
+        }
         let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
         let header: StringRecord = names.iter().collect();
         let records = &self.settings.records;
@@ -316,6 +319,7 @@ fn first_only(query: &'static str, columns: &[Column]) -> Result<Vec<bool>, Sour
             kind: column.kind.words().to_owned(),
         }
         .into()),
-        _ => Ok((0..columns.len()).map(|place| place == 0).collect()),
+        Some(_) => Ok((0..columns.len()).map(|place| place == 0).collect()),
+        None => Err(SqlError::NoResult { query }.into()),
     }
 }

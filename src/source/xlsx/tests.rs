@@ -305,7 +305,7 @@ fn a_workbook_has_as_many_bytes_as_the_bound_and_no_more() {
 fn a_damaged_workbook_never_ends_more_than_its_read() {
     let format = Format::Xlsx { sheet: None };
     for good in [OPENPYXL, XLSXWRITER] {
-        survives_damage(&format, &real(), good, 500);
+        survives_damage(&format, &real(), good, 200);
     }
     // What is within the parts would else hide behind their checksums.
     let stored = {
@@ -347,5 +347,5 @@ fn a_damaged_workbook_never_ends_more_than_its_read() {
     let read = (0..3000)
         .filter(|_| read_sheet(None, records(), &stored()).is_ok())
         .count();
-    assert!((1..1500).contains(&read), "{read}");
+    assert!((1..700).contains(&read), "{read}");
 }

@@ -9,7 +9,8 @@ use super::*;
 use crate::domain::contact::Ids;
 use crate::domain::dialling::Dialling;
 use crate::domain::phone::{PhoneNumber, Region};
-use crate::store::load::Load;
+use crate::store::load::{Load, Made, Plan};
+use crate::store::schema::{BLOCKS, FORWARD, NUMBERS};
 
 struct Copy {
     shelf: Shelf,
@@ -24,12 +25,24 @@ impl Copy {
     fn joined(contacts: &[Contact], join: Option<JoinBy>) -> Copy {
         let directory = tempfile::tempdir().unwrap();
         let (shelf, _) = Shelf::open(directory.path().join("crm")).unwrap();
-        let mut load = Load::begin(&shelf, join).unwrap();
+        let mut load = Load::begin(
+            &shelf,
+            &Plan {
+                join,
+                ..Plan::default()
+            },
+        )
+        .unwrap();
         for contact in contacts {
             load.add(contact).unwrap();
         }
-        load.publish(&shelf, Timestamp::UNIX_EPOCH, "d".into())
-            .unwrap();
+        let made = Made {
+            as_of: Timestamp::UNIX_EPOCH,
+            digest: "d".into(),
+            cursor: None,
+            history: Default::default(),
+        };
+        load.finish(made).unwrap().publish(&shelf).unwrap();
         Copy { shelf, directory }
     }
 
@@ -44,7 +57,7 @@ impl Copy {
 
     /// The file of the copy, closed.
     fn file(self) -> (PathBuf, tempfile::TempDir) {
-        let path = generation_path(self.shelf.directory(), 1);
+        let path = Kind::Base.path(self.shelf.directory(), 1);
         drop(self.shelf);
         (path, self.directory)
     }

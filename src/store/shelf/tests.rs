@@ -1,12 +1,14 @@
 //! What is published, whatever happens to the disk, and what serves when it turns out bad.
 
+mod changes;
+
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::domain::contact::Contact;
 use crate::domain::ladder::Question;
 use crate::domain::phone::{PhoneNumber, Region};
-use crate::store::load::Load;
+use crate::store::load::{Load, Made, Plan};
 use crate::store::platter::{Fault, Platter};
 
 const CONTACTS: u64 = 300;
@@ -19,7 +21,7 @@ fn number(contact: u64) -> PhoneNumber {
 
 /// Everybody's name says the generation, so that a mixture would show.
 fn load(shelf: &Shelf, generation: &str) {
-    let mut load = Load::begin(shelf, None).unwrap();
+    let mut load = Load::begin(shelf, &Plan::default()).unwrap();
     for contact in 0..CONTACTS {
         let contact = Contact {
             name: Some(format!("{generation} {contact}")),
@@ -28,8 +30,13 @@ fn load(shelf: &Shelf, generation: &str) {
         };
         load.add(&contact).unwrap();
     }
-    let digest = generation.to_owned();
-    load.publish(shelf, Timestamp::UNIX_EPOCH, digest).unwrap();
+    let made = Made {
+        as_of: Timestamp::UNIX_EPOCH,
+        digest: generation.to_owned(),
+        cursor: None,
+        history: Default::default(),
+    };
+    load.finish(made).unwrap().publish(shelf).unwrap();
 }
 
 /// The generation that answers, if it is whole and all of its answers are right.
@@ -146,4 +153,21 @@ async fn a_copy_that_turns_out_bad_is_replaced_by_the_one_before_it_at_once() {
     let mut names = platter.list(Path::new(PLACE)).unwrap();
     names.sort_unstable();
     assert_eq!(names, ["000001.redb", "000003.redb"]);
+}
+
+/// As the program wrote it before there were changes: a box that is upgraded while its CRM is away keeps it.
+const EARLIER: &[u8] = include_bytes!("../../../tests/data/formats/replica-2.redb");
+
+#[test]
+fn a_copy_of_an_earlier_version_answers() {
+    let platter = Platter::default();
+    platter.put(&Path::new(PLACE).join("000001.redb"), EARLIER.to_vec());
+    let (shelf, failures) = open(&platter);
+    assert!(failures.is_empty(), "{failures:?}");
+    let replica = shelf.current().unwrap();
+    let caller = PhoneNumber::parse("0532 555 01 01", Region::parse("TR").unwrap()).unwrap();
+    let found = replica.ask(Question::Having(caller)).unwrap();
+    assert_eq!(found[0].1.name.as_deref(), Some("Ayşe Yılmaz"));
+    assert_eq!((replica.facts.contacts, replica.facts.filling), (2, None));
+    assert!(!replica.facts.keyed && shelf.cursor().is_none());
 }

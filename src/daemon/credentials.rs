@@ -1,0 +1,83 @@
+//! Says two weeks ahead which secrets expire: by the dates of the configuration, and by what is known of how long
+//! such a secret lives, counted from when its file was written.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, Zoned};
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::domain::expiry::{last_day, near};
+use crate::flow::feed::Secrets;
+use crate::flow::office::Flow;
+use crate::status::AlarmId;
+
+/// How often the dates are looked at: a file time for some of the secrets.
+const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
+/// After a file or the configuration has changed it is seen this soon.
+const LOOK_SOON: Duration = Duration::from_secs(10);
+
+pub(super) async fn watch(flow: Flow) {
+    loop {
+        look(&flow, &Zoned::now());
+        tokio::select! {
+            () = flow.tasks.stopping() => return,
+            () = flow.renewed.notified() => sleep(LOOK_SOON).await,
+            () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// One alarm for each account and source, with the secret that expires first.
+fn look(flow: &Flow, now: &Zoned) {
+    let office = flow.office.load();
+    for (name, account) in &office.accounts {
+        let date = account.config.token_expires;
+        let dates = date.into_iter().map(|date| ("token", date));
+        tell(flow, &format!("account {name}"), dates, now);
+    }
+    for feed in &office.feeds {
+        let subject = format!("source {}", feed.source.name());
+        tell(flow, &subject, dates(&feed.secrets, now), now);
+    }
+}
+
+/// The configuration's date where there is one: whoever wrote it looked it up.
+fn dates<'a>(secrets: &'a Secrets, now: &Zoned) -> impl Iterator<Item = (&'a str, Date)> {
+    let known = secrets.expires.iter().map(|(name, date)| (&**name, *date));
+    let lives = secrets.lifetimes.iter();
+    let learnt = lives.filter(|(name, _)| !secrets.expires.contains_key(*name));
+    let learnt = learnt.filter_map(move |(name, lifetime)| {
+        let written = written(secrets.files.get(name)?)?;
+        Some((&**name, last_day(written, *lifetime, now)?))
+    });
+    known.chain(learnt)
+}
+
+fn written(file: &Path) -> Option<Timestamp> {
+    let modified = fs::metadata(file).and_then(|m| m.modified()).ok()?;
+    Timestamp::try_from(modified).ok()
+}
+
+fn tell<'a>(flow: &Flow, subject: &str, dates: impl Iterator<Item = (&'a str, Date)>, now: &Zoned) {
+    let first = dates.min_by_key(|(_, date)| *date);
+    let near = first.and_then(|(name, date)| Some((name, near(date, now.date())?)));
+    let Some((name, expiry)) = near else {
+        flow.board.clear(AlarmId::CredentialExpires, subject);
+        return;
+    };
+    let what = format!("its {name} {expiry}");
+    let advice = format!(
+        "make a new {name} where it comes from, put it into its file (it is taken up by itself), and change its date \
+         in the configuration"
+    );
+    if flow
+        .board
+        .raise(AlarmId::CredentialExpires, subject, &what, &advice)
+    {
+        warn!(event_id = "credential-expires", subject, "{what}");
+    }
+}

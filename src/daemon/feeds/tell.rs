@@ -1,0 +1,138 @@
+//! What came of a sync, told to the board and the log.
+
+use jiff::Timestamp;
+use tracing::{debug, error, info, warn};
+
+use crate::flow::office::Feed;
+use crate::flow::sync::{Outcome, Report, SyncError};
+use crate::source::error::SourceError;
+use crate::status::{AlarmId, Board, SourceStatus};
+use crate::system::chain;
+
+/// What a try that failed may have told: one reason at a time.
+const FAULTS: [AlarmId; 3] = [
+    AlarmId::SyncFailed,
+    AlarmId::SyncHeld,
+    AlarmId::CredentialRefused,
+];
+
+pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError>) {
+    let (name, now) = (feed.source.name(), Timestamp::now());
+    let subject = format!("source {name}");
+    board.source(name, |s| s.last_try = Some(now));
+    match result {
+        Ok(report) => {
+            let over = [AlarmId::LookupFailed, AlarmId::ReplicaRolledBack];
+            for id in FAULTS.into_iter().chain(over) {
+                board.clear(id, &subject);
+            }
+            board.source(name, |s| show(s, feed, report, now));
+            notice(board, &subject, report);
+            log(report);
+        }
+        Err(SyncError::Source(SourceError::Halted)) => {
+            debug!(source = name, "a sync was ended before its time");
+        }
+        Err(e) if e.is_nothing_new() && feed.shelf.current().is_some() => {
+            board.source(name, |s| s.last_error = None);
+            debug!(source = name, "no new file");
+        }
+        Err(e) => {
+            let reason = chain::of(e);
+            board.source(name, |s| {
+                s.last_error = Some(reason.clone());
+                s.is_held = matches!(e, SyncError::Held { .. });
+            });
+            let (id, advice) = fault(name, e);
+            // One try has one reason; the one before it is not over, but told anew.
+            for other in FAULTS.into_iter().filter(|other| *other != id) {
+                board.clear(other, &subject);
+            }
+            if board.raise(id, &subject, &reason, &advice) {
+                let event_id = id.as_str();
+                error!(event_id, source = name, reason, "the copy was not renewed");
+            }
+        }
+    }
+}
+
+/// A period is over until the source says nothing of it any more.
+fn notice(board: &Board, subject: &str, report: &Report) {
+    let id = AlarmId::PeriodOver;
+    match report.notices.first() {
+        Some(told) if board.raise(id, subject, &told.words, &told.advice) => {
+            warn!(event_id = "period-over", subject, "{}", told.words);
+        }
+        Some(_) => {}
+        None => drop(board.clear(id, subject)),
+    }
+}
+
+fn fault(name: &str, error: &SyncError) -> (AlarmId, String) {
+    let refused = match error {
+        SyncError::Source(e) => e.refused_credential(),
+        _ => None,
+    };
+    match (error, refused) {
+        (_, Some(what)) => (
+            AlarmId::CredentialRefused,
+            format!("{what}; the next sync takes it, or: ringcard sync {name}"),
+        ),
+        (SyncError::Held { .. }, _) => (
+            AlarmId::SyncHeld,
+            format!(
+                "look at the source (ringcard sync --dry-run {name}); if it is right: ringcard sync --accept {name}"
+            ),
+        ),
+        _ => (
+            AlarmId::SyncFailed,
+            format!("after mending it: ringcard sync {name}"),
+        ),
+    }
+}
+
+fn show(s: &mut SourceStatus, feed: &Feed, report: &Report, now: Timestamp) {
+    s.last_good = Some(now);
+    s.last_error = None;
+    (s.is_held, s.is_rolled_back) = (false, false);
+    s.mode = Some(report.mode);
+    s.changes = report.changes.or(s.changes);
+    if report.outcome == Outcome::Published {
+        (s.contacts, s.numbers) = (report.contacts as u32, report.numbers);
+        (s.rows, s.load_seconds) = (report.rows, report.seconds);
+        s.rejects = Some(report.rejects.clone());
+    }
+    if let Some(current) = feed.shelf.current() {
+        let facts = &current.facts;
+        s.full_at = facts.history.full_at;
+        s.changes_as_of = facts.cursor.is_some().then_some(facts.as_of);
+    }
+}
+
+fn log(report: &Report) {
+    let Report {
+        outcome,
+        mode,
+        rows,
+        contacts,
+        seconds,
+        ..
+    } = report;
+    let (source, rejected) = (&report.source, report.rejects.rows_rejected());
+    let changes = report.changes.unwrap_or_default().to_string();
+    info!(
+        %source, ?outcome, ?mode, rows, contacts, rejected, %changes, seconds, "synced"
+    );
+}
+
+/// The copy before serves because a person wanted it so, and no schedule takes that back.
+pub(in crate::daemon) fn tell_rolled_back(board: &Board, name: &str) {
+    board.source(name, |s| s.is_rolled_back = true);
+    let what = "a person went back to the copy before; it is not renewed by schedule";
+    let advice = format!("when the source is right again: ringcard sync {name}");
+    let subject = format!("source {name}");
+    if board.raise(AlarmId::ReplicaRolledBack, &subject, what, &advice) {
+        let event_id = "replica-rolled-back";
+        warn!(event_id, source = name, "{what}");
+    }
+}
