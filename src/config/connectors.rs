@@ -47,7 +47,6 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
     "pipedrive",
     "rest",
     "salesforce",
-    "tryton",
     "zoho",
 ];
 
@@ -87,13 +86,6 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// The descriptions that there are, by their names, as they are written.
-pub fn described(directory: &Path) -> Vec<(String, String)> {
-    let each = names(directory).into_iter();
-    let text = |name: String| Some((name.clone(), find(directory, &name)?.ok()?.text));
-    each.filter_map(text).collect()
 }
 
 /// A connector's name is that of its file.

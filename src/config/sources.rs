@@ -137,7 +137,6 @@ enum Type {
     File(FileType),
     Sql(Engine),
     Connector(Result<Description, String>),
-    Sql(Engine),
 }
 
 impl Type {
@@ -152,11 +151,6 @@ impl Type {
             own.or_else(|| connectors::find(directory, text).map(Type::Connector))
         })
     }
-}
-
-/// Whether a source can be of this type, beside those of connectors.
-pub fn is_source_type(text: &str) -> bool {
-    TYPES.contains(&text)
 }
 
 fn engine(text: &str) -> Option<Engine> {
@@ -337,32 +331,6 @@ fn own_columns(
         over(&columns, &read.mapping);
         Some(read)
     })
-}
-
-/// Cards say themselves what is a name and what a number.
-fn of_file(
-    section: &Section<'_>,
-    of: FileType,
-    dialling: &Dialling,
-) -> (Option<ReadFrom>, Option<Columns>) {
-    let mut from = files::read(section, of);
-    let is_contacts = section.text("kind").is_none_or(|kind| kind == "contacts");
-    if of == FileType::VCard && !section.has("columns") && is_contacts {
-        let columns = Columns {
-            kind: Kind::Contacts,
-            mapping: files::of_cards(dialling),
-            join_to: Vec::new(),
-        };
-        return (from, Some(columns));
-    }
-    let columns = own_columns(section, dialling);
-    if let (Some(from), Some(read)) = (&mut from, &columns) {
-        if let Some(columns) = section.section("columns") {
-            columns.hush();
-            files::over(&columns, from, &read.mapping);
-        }
-    }
-    (from, columns)
 }
 
 fn by_connector(

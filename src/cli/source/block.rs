@@ -16,6 +16,7 @@ const KEY_CHARS: usize = 51;
 const LINE_CHARS: usize = 100;
 /// What every source may have.
 const KEYS: &str = include_str!("blocks/every-source.toml");
+const GUARDS: &str = include_str!("blocks/guards.toml");
 
 /// The block, or why there is none.
 pub(super) fn block(
@@ -66,7 +67,7 @@ fn fill(block: &Block, kind: &str, object: &str, name: &str) -> String {
     .replace("@query\n", columns.map_or("", |r| r.query))
     .replace("@keys\n", &keys)
     .replace("@columns\n", columns.map_or("", |r| r.columns))
-    .replace("@tables\n", "")
+    .replace("@tables\n", GUARDS)
 }
 
 fn of_connector(sketch: &Sketch, object: &str, name: &str) -> String {
@@ -111,6 +112,7 @@ fn of_connector(sketch: &Sketch, object: &str, name: &str) -> String {
     if let Some(object) = sketch.objects.get(object) {
         columns(&mut text, object);
     }
+    text.push_str(GUARDS);
     text
 }
 
@@ -166,6 +168,13 @@ fn secrets(text: &mut String, sketch: &Sketch, source: &str) {
             text,
             "{name} = {{ file = \"/etc/ringcard/secrets/{source}-{name}\" }}"
         );
+    }
+    text.push_str(
+        "\n# The last day on which each is valid, if there is one: warned of two weeks ahead.\n",
+    );
+    text.push_str("# [source.expires]\n");
+    for name in sketch.secrets.keys() {
+        let _ = writeln!(text, "# {name} = \"2026-12-31\"");
     }
 }
 
