@@ -275,8 +275,7 @@ impl Increment {
             let path = Kind::Increment.path(&self.place.directory, self.replica.generation);
             bytes += self.place.drive.length(&path).map_err(place(&path))?;
         }
-        let most = (below as usize / CHANGED_PART).clamp(FEWEST_CHANGES, CHANGES);
-        Ok(changes > most || bytes > INCREMENT_BYTES)
+        Ok(is_too_much(below, changes, bytes))
     }
 
     fn facts(&self, made: Made, doubtful_ids: u64) -> Facts {
@@ -341,6 +340,12 @@ impl Increment {
             None => load.finish(made),
         }
     }
+}
+
+/// Whether so many changes are too many for a file of their own, on a base of so many contacts.
+fn is_too_much(contacts: u32, changes: usize, bytes: u64) -> bool {
+    let most = (contacts as usize / CHANGED_PART).clamp(FEWEST_CHANGES, CHANGES);
+    changes > most || bytes > INCREMENT_BYTES
 }
 
 /// Of what lies below.

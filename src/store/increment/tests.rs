@@ -329,6 +329,45 @@ fn many_changes_become_a_new_base() {
 }
 
 #[test]
+fn a_file_of_changes_is_small_beside_its_base() {
+    let most = [
+        (20, 1_000),
+        (100_000, 10_000),
+        (500_000, 50_000),
+        (2_000_000, 50_000),
+    ];
+    for (contacts, changes) in most {
+        assert!(
+            !is_too_much(contacts, changes, INCREMENT_BYTES),
+            "{contacts}"
+        );
+        assert!(is_too_much(contacts, changes + 1, 0), "{contacts}");
+        assert!(is_too_much(contacts, 1, INCREMENT_BYTES + 1), "{contacts}");
+    }
+}
+
+#[test]
+fn the_dice_find_whoever_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(&dir);
+    let all: Vec<Contact> = (0..5)
+        .map(|n| contact(&format!("k{n}"), "Ayşe", "c", FIRST))
+        .collect();
+    load(&shelf, None, &all);
+    change(
+        &shelf,
+        &[contact("new", "Can", "c", SECOND)],
+        &["k0", "k1", "k3", "k4", "k2"],
+    );
+    let current = shelf.current().unwrap();
+    for dice in 0..12 {
+        assert_eq!(current.sample(dice).unwrap(), Some(number(SECOND)));
+    }
+    change(&shelf, &[], &["new"]);
+    assert_eq!(shelf.current().unwrap().sample(7).unwrap(), None);
+}
+
+#[test]
 fn more_changes_than_fit_are_for_a_load() {
     let dir = tempfile::tempdir().unwrap();
     let shelf = shelf(&dir);

@@ -3,9 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::store::platter::Platter;
 
 const STEPS: usize = 60;
 const SEEDS: u64 = 12;
+
+fn open(platter: &Platter) -> Shelf {
+    let drive = Arc::new(platter.clone());
+    let (shelf, failures) = Shelf::open_on(drive, "/state/replica/crm".into()).unwrap();
+    assert!(failures.is_empty(), "{failures:?}");
+    shelf
+}
 
 /// What a generation should hold.
 #[derive(Clone, Default)]
@@ -82,8 +90,7 @@ fn compare(replica: &Replica, naive: &Naive, told: &str) {
     let mut filling = Filling::default();
     stored.iter().for_each(|c| filling.add(Filling::of(c)));
     assert_eq!(facts.filling, Some(filling), "{told}");
-    let dir = tempfile::tempdir().unwrap();
-    let whole = shelf(&dir);
+    let whole = open(&Platter::default());
     load(&whole, None, &stored);
     let whole = whole.current().unwrap();
     let questions = [
@@ -187,8 +194,8 @@ fn step(dice: &mut Dice, shelf: &Shelf, naive: &mut Naive) -> String {
 #[test]
 fn a_copy_with_changes_answers_as_a_copy_of_everything() {
     for seed in 0..SEEDS {
-        let dir = tempfile::tempdir().unwrap();
-        let mut shelf = shelf(&dir);
+        let platter = Platter::default();
+        let mut shelf = open(&platter);
         let mut dice = Dice(Rng::with_seed(seed));
         let (mut naive, mut published) = (Naive::default(), BTreeMap::new());
         let mut told = String::new();
@@ -198,7 +205,7 @@ fn a_copy_with_changes_answers_as_a_copy_of_everything() {
             match dice.0.u8(..12) {
                 0 => {
                     drop(shelf);
-                    shelf = super::shelf(&dir);
+                    shelf = open(&platter);
                     told.push_str(" reopened");
                 }
                 1 if shelf.previous().is_some() => {
