@@ -1,5 +1,11 @@
 //! A whole sync of a million rows out of PostgreSQL: the server, the network of this machine, TLS, the load.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a server that does not come up ends the measurement"
+)]
+#![allow(unreachable_pub, reason = "a bench has no outside")]
+
 #[path = "../tests/servers/mod.rs"]
 mod servers;
 mod support;

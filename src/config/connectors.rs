@@ -47,6 +47,7 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
     "pipedrive",
     "rest",
     "salesforce",
+    "tryton",
     "zoho",
 ];
 

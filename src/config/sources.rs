@@ -205,10 +205,12 @@ fn joined(section: &Section<'_>, source: &SourceConfig, sources: &[SourceConfig]
         .filter(|s| has(by, &s.records.mapping))
         .map(SourceConfig::name)
         .collect();
-    let Some(columns) = section.section("columns") else {
-        return Vec::new();
-    };
-    columns.hush();
+    // A connector brings columns: then there need not be any here.
+    let own = section.section("columns");
+    let columns = own.as_ref().unwrap_or(section);
+    if let Some(own) = &own {
+        own.hush();
+    }
     let id = by.as_str();
     let wrong = |what: String| columns.wrong("join-to", what).unwrap_or_default();
     let unknown = |name: &&String| !contacts().any(|s| s.name() == *name);

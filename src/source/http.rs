@@ -72,3 +72,60 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, ClientError> {
         _ => Ok(roots),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::demo::hipcall::{RATE_LIMIT, StandIn, StandInSettings};
+    use crate::demo::identity::Identity;
+    use crate::source::api::error::why_unreachable;
+
+    async fn ask(trusted: &str, server: Identity) -> Result<u16, &'static str> {
+        let settings = StandInSettings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: "token".into(),
+            latency: Duration::ZERO,
+            identity: Some(server),
+            rate_limit: RATE_LIMIT,
+            users: Vec::new(),
+        };
+        let server = StandIn::start(settings).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca.pem");
+        std::fs::write(&file, trusted).unwrap();
+        let client = client(Some(&file)).unwrap();
+        let answer = client.get(server.node_url()).send().await;
+        answer
+            .map(|a| a.status().as_u16())
+            .map_err(|e| why_unreachable(&e))
+    }
+
+    #[tokio::test]
+    async fn a_server_is_believed_by_the_authority_that_was_named_and_by_no_other() {
+        let identity = Identity::generate().unwrap();
+        assert!(ask(&identity.ca_pem.clone(), identity).await.is_ok());
+        let (identity, other) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let error = ask(&other.ca_pem, identity).await.unwrap_err();
+        assert!(
+            error.starts_with("its certificate is not trusted"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_without_an_authority_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca.pem");
+        assert!(matches!(client(Some(&file)), Err(ClientError::File { .. })));
+        std::fs::write(&file, "nothing").unwrap();
+        let error = client(Some(&file)).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("holds no authority's certificate"),
+            "{error}"
+        );
+    }
+}

@@ -31,7 +31,7 @@ pub mod error;
 mod mysql;
 mod notice;
 mod postgres;
-pub mod query;
+mod query;
 mod session;
 pub mod settings;
 mod sqlserver;
@@ -57,7 +57,7 @@ impl SqlSource {
         let queries = &self.settings.queries;
         let is_identified = self.settings.records.identity_column().is_some();
         let changes = queries.cursor.is_some() && is_identified;
-        let wraps = query::can_be_wrapped(&queries.query, self.settings.server.engine);
+        let wraps = self.settings.server.engine.can_wrap(&queries.query);
         Abilities {
             changes,
             tells_deleted: changes && queries.deleted.is_some(),

@@ -5,5 +5,9 @@
 
 mod configuration;
 mod download;
+mod office;
 mod sftp;
 mod web;
+#[allow(dead_code, reason = "most of it is for other tests")]
+#[path = "../integration/office.rs"]
+mod whole_office;

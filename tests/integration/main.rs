@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod copies;
 mod guards;
+mod increments;
 mod matching;
 mod office;
 mod outbox;

@@ -27,11 +27,7 @@ fn contacts_are_read_with_turkish_letters_empty_values_and_exact_amounts() {
         let (taken, report) =
             everything(&database.settings(&format!("{CONTACTS} letters ORDER BY id;")));
         assert_eq!(taken.names(), ["Çiğdem Işık Öztürk Ğ İ ı Ş ş", "Veli"]);
-        let balances: Vec<_> = taken
-            .contacts
-            .iter()
-            .map(|c| c.balance.clone().unwrap())
-            .collect();
+        let balances: Vec<_> = taken.contacts.iter().map(|c| c.balance.unwrap()).collect();
         assert_eq!(balances[0].amount.to_string(), "12345678901234567890.1234");
         assert_eq!(balances[1].amount.to_string(), "-0.5000");
         // Ali has no number, and so no card.
@@ -300,7 +296,6 @@ fn a_row_with_a_picture_in_it_ends_the_read_and_a_long_text_is_cut() {
     }
 }
 
-/// The names that changes since the cursor of `from` bring, and the next cursor.
 #[test]
 fn changes_are_read_from_a_little_before_the_newest_one_known() {
     for database in both() {

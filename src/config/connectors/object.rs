@@ -241,17 +241,9 @@ fn paging(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Paging> 
         return None;
     };
     let value = || compiler.required_path(section, "value", "where it is in an answer");
-    let size = |least| match section.has("size") {
-        true => section.whole("size", least..=SIZE),
-        false => section.missing("size", "how many records a whole page has"),
-    };
-    let optional = |key| match section.has(key) {
-        true => compiler.path(section, key).map(Some),
-        false => Some(None),
-    };
     match kind {
         "cursor" => {
-            let (value, more) = (value(), optional("more"));
+            let (value, more) = (value(), path(section, compiler, "more"));
             Some(Paging::Cursor {
                 value: value?,
                 more: more?,
@@ -259,34 +251,52 @@ fn paging(section: &Section<'_>, compiler: &mut Compiler<'_>) -> Option<Paging> 
         }
         "next-url" => Some(Paging::NextUrl { value: value()? }),
         "link-header" => Some(Paging::LinkHeader),
-        "offset" => {
-            // Of a single record nothing would be left beside the overlap.
-            let (size, total) = (size(2), optional("total"));
-            Some(Paging::Offset {
-                size: size?,
-                total: total?,
-            })
-        }
-        "page" => {
-            let (size, total, more) = (size(1), optional("total"), optional("more"));
-            let first = section.whole("first", 0..=1);
-            Some(Paging::Page {
-                first: first.unwrap_or(1),
-                size: size?,
-                total: total?,
-                more: more?,
-            })
-        }
-        "keyset" => {
-            let key = compiler.required_path(section, "key", "where the key is in a record");
-            let (size, start) = (size(1), section.json("start"));
-            Some(Paging::Keyset {
-                key: key?,
-                size: size?,
-                start: start.unwrap_or(Value::Null),
-            })
-        }
-        _ => Some(Paging::None),
+        "none" => Some(Paging::None),
+        _ => counted(section, compiler, kind),
+    }
+}
+
+/// Paging for which it has to be known how many records a whole page has.
+fn counted(section: &Section<'_>, compiler: &Compiler<'_>, kind: &str) -> Option<Paging> {
+    // Of a single record nothing would be left beside the overlap of pages by offset.
+    let least = if kind == "offset" { 2 } else { 1 };
+    let size = match section.has("size") {
+        true => section.whole("size", least..=SIZE),
+        false => section.missing("size", "how many records a whole page has"),
+    };
+    if kind == "keyset" {
+        let key = compiler.required_path(section, "key", "where the key is in a record");
+        let start = section.json("start");
+        return Some(Paging::Keyset {
+            key: key?,
+            size: size?,
+            start: start.unwrap_or(Value::Null),
+        });
+    }
+    let total = path(section, compiler, "total");
+    if kind == "offset" {
+        return Some(Paging::Offset {
+            size: size?,
+            total: total?,
+        });
+    }
+    let (more, first) = (
+        path(section, compiler, "more"),
+        section.whole("first", 0..=1),
+    );
+    Some(Paging::Page {
+        first: first.unwrap_or(1),
+        size: size?,
+        total: total?,
+        more: more?,
+    })
+}
+
+/// The outer `None` where something is wrong, the inner one where it is not given.
+fn path(section: &Section<'_>, compiler: &Compiler<'_>, key: &'static str) -> Option<Option<Path>> {
+    match section.has(key) {
+        true => compiler.path(section, key).map(Some),
+        false => Some(None),
     }
 }
 

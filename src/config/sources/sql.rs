@@ -8,7 +8,6 @@ use super::super::reader::Section;
 use super::super::secret;
 use super::ReadFrom;
 use crate::source::settings::RecordSettings;
-use crate::source::sql::query::{CURSOR, can_be_wrapped, cursor_problem};
 use crate::source::sql::settings::{Engine, Password, Place, Queries, Server, SqlSettings, Tls};
 
 /// How long a server may be silent. A query over a large ERP's movements computes for minutes before its first row.
@@ -150,7 +149,7 @@ fn tls(section: &Section<'_>) -> Option<Tls> {
 
 fn queries(section: &Section<'_>, engine: Engine) -> Option<Queries> {
     let query = section.required_text("query", "the query that gives every record");
-    let query = query.filter(|query| match (query.trim().is_empty(), query.contains(CURSOR)) {
+    let query = query.filter(|query| match (query.trim().is_empty(), query.contains(Queries::CURSOR)) {
         (true, _) => section.wrong::<()>("query", "is empty").is_some(),
         (_, true) => {
             let what = "gives every record, so {{cursor}} can't be in it; with cursor = \"...\" the changes are asked \
@@ -184,7 +183,7 @@ fn queries(section: &Section<'_>, engine: Engine) -> Option<Queries> {
         }
     }
     let query = query?;
-    if section.has("cursor") && !section.has("changes-query") && !can_be_wrapped(&query, engine) {
+    if section.has("cursor") && !section.has("changes-query") && !engine.can_wrap(&query) {
         let what = "the query can't have a condition put around it, as it does not begin with SELECT: give changes-query";
         section.wrong::<()>("cursor", what);
     }
@@ -203,10 +202,10 @@ fn queries(section: &Section<'_>, engine: Engine) -> Option<Queries> {
 /// A query beside the first.
 fn own(section: &Section<'_>, key: &'static str, with_cursor: bool) -> Option<String> {
     let query = section.text(key)?;
-    if let Some(problem) = cursor_problem(&query) {
+    if let Some(problem) = Queries::cursor_problem(&query) {
         return section.wrong(key, problem);
     }
-    match (query.contains(CURSOR), with_cursor) {
+    match (query.contains(Queries::CURSOR), with_cursor) {
         (true, false) => section.wrong(key, "can't have {{cursor}} in it"),
         (false, true) => section.wrong(
             key,

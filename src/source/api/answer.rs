@@ -78,10 +78,9 @@ const MESSAGES: [&str; 10] = [
 ];
 
 pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
-    let (url, status, headers, body) = (&raw.url, raw.status, &raw.headers, &raw.body[..]);
-    let host = host_of(url);
+    let (status, host) = (raw.status, host_of(&raw.url));
     let (limits, rules) = (&settings.connector.limits, &settings.connector.errors);
-    let parsed = serde_json::from_slice::<Value>(body);
+    let parsed = serde_json::from_slice::<Value>(&raw.body);
     let is_good = (200..300).contains(&status);
     let json = parsed.as_ref().ok();
     let message = message(settings, json);
@@ -94,7 +93,7 @@ pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
         (None, true) => String::new(),
     };
     let says = |texts: &[String]| texts.iter().any(|t| text.contains(t.as_str()));
-    let wait = || wait(limits, headers);
+    let wait = || raw.wait(settings);
     if rules.cursor_expired_statuses.contains(&status) || says(&rules.cursor_expired) {
         return Judged::CursorExpired;
     }
@@ -109,16 +108,24 @@ pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
         return Judged::NotLoggedIn { answer, message };
     }
     match status {
-        204 | 304 => Judged::Good(Reply::of(url, headers, limits, None)),
+        204 | 304 => Judged::Good(Reply::of(raw, limits, None)),
         _ if is_good && reported.is_some() => Judged::Wrong(ApiError::Reported { host, message }),
         _ if is_good => match parsed {
-            Ok(json) => Judged::Good(Reply::of(url, headers, limits, Some(json))),
-            Err(_) if body.is_empty() => Judged::Good(Reply::of(url, headers, limits, None)),
+            Ok(json) => Judged::Good(Reply::of(raw, limits, Some(json))),
+            Err(_) if raw.body.is_empty() => Judged::Good(Reply::of(raw, limits, None)),
             Err(_) => Judged::Wrong(ApiError::NotJson { host }),
         },
+        _ => by_status(raw, host, message),
+    }
+}
+
+/// Of a status that is no success.
+fn by_status(raw: &Raw, host: String, message: Message) -> Judged {
+    let status = raw.status;
+    match status {
         300..=399 => Judged::Wrong(ApiError::Redirect {
             host,
-            target: target(url, headers),
+            target: target(&raw.url, &raw.headers),
         }),
         401 | 403 => Judged::NotLoggedIn {
             answer: format!("status {status}"),
@@ -138,7 +145,8 @@ pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
 }
 
 impl Reply {
-    fn of(url: &Url, headers: &HeaderMap, limits: &Limits, body: Option<Value>) -> Reply {
+    fn of(raw: &Raw, limits: &Limits, body: Option<Value>) -> Reply {
+        let headers = &raw.headers;
         let links = headers.get_all("link").iter();
         let link = links.filter_map(|l| next_link(l.to_str().ok()?)).next();
         let remaining = limits
@@ -148,7 +156,7 @@ impl Reply {
         let is_last = remaining.is_some_and(|text| text.trim() == "0");
         let window = limits.rate.map_or(Duration::ZERO, |(_, per)| per);
         Reply {
-            url: url.clone(),
+            url: raw.url.clone(),
             body,
             link: link.map(str::to_owned),
             rest: is_last.then(|| wait(limits, headers).unwrap_or(window)),

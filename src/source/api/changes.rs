@@ -89,11 +89,9 @@ impl<'a, E> Reading<'a, '_, E> {
             self.tell_progress();
             // The page after this one would not be shown any more.
             if rule.most.is_some_and(|most| count + size > most) && !page.is_last {
-                let next = self.next_query(asked).ok_or(ApiError::Stuck {
-                    host: page.host,
-                    most: rule.most.unwrap_or_default(),
-                })?;
-                return Ok(Walked::Enough(next));
+                // More of one time than a query shows, as an import makes them: only everything has them all.
+                let next = self.next_query(asked);
+                return Ok(Walked::Enough(next.ok_or(SourceError::CursorExpired)?));
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::source::json::Path;
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 /// Where nothing changes, the cursor follows the read's start at this distance: vendors tell of deletions and of
 /// old changes only for a time (Salesforce: 15 days), and an index lags by minutes.
-const IDLE: Duration = Duration::from_secs(86_400);
+const IDLE: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone, Debug)]
 pub struct CursorRule {
@@ -331,7 +331,7 @@ mod tests {
         );
         assert_eq!(
             next(&["2026-01-01T00:00:00Z"], true),
-            "2026-08-31T12:00:00Z"
+            "2026-09-01T11:00:00Z"
         );
     }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+
 use crate::source::error::Verdict;
 
 #[derive(Debug, thiserror::Error)]
@@ -75,11 +77,6 @@ pub enum ApiError {
          read twice can't be told"
     )]
     MovedWithoutKey { host: String },
-    #[error(
-        "{host} shows {most} records of one query at most, and as many have the same time of change: the next full \
-         read has them"
-    )]
-    Stuck { host: String, most: u64 },
     #[error("{place} of the connector is no address: {what}")]
     Address { place: &'static str, what: String },
     #[error("{host} names a next page on another host ({other}), where the credential must not go")]
@@ -142,7 +139,6 @@ impl ApiError {
             | ApiError::Reported { .. }
             | ApiError::SamePage { .. }
             | ApiError::Moved { .. }
-            | ApiError::Stuck { .. }
             | ApiError::NotKept { .. }
             | ApiError::Runtime(_) => Verdict::TryLater,
             ApiError::Refused { .. }
@@ -172,37 +168,42 @@ impl ApiError {
 }
 
 /// How long a request may have been under way is told by its errors only in kind.
-pub(super) fn why_unreachable(error: &reqwest::Error) -> &'static str {
+pub(in crate::source) fn why_unreachable(error: &reqwest::Error) -> &'static str {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(e) = cause {
         if let Some(tls) = e.downcast_ref::<rustls::Error>() {
-            return match tls {
-                rustls::Error::InvalidCertificate(_) => {
-                    "its certificate is not valid here: check the clock, the address, and ca-file"
-                }
-                _ => "the TLS connection could not be set up",
-            };
-        }
-        if let Some(io) = e.downcast_ref::<std::io::Error>()
-            && let Some(inner) = io.get_ref()
-        {
-            // An error of TLS comes wrapped into one of the stream.
-            if inner.downcast_ref::<rustls::Error>().is_some() {
-                cause = Some(inner);
-                continue;
-            }
+            return why_no_tls(tls);
         }
         // hyper-util tells it in no other way.
         if e.to_string() == "dns error" {
             return "its name is not known: check the address and the line";
         }
-        cause = e.source();
+        // An I/O error does not count what it wraps among its causes.
+        let wrapped = e
+            .downcast_ref::<std::io::Error>()
+            .and_then(|io| io.get_ref());
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => e.source(),
+        };
     }
     match (error.is_timeout(), error.is_connect()) {
         (true, true) => "no connection in time",
         (true, false) => "no answer in time",
         (false, true) => "no connection: check the address and the line",
         (false, false) => "the connection broke off",
+    }
+}
+
+fn why_no_tls(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+        ) => "its certificate is not valid today: check the clock, or let them renew it",
+        rustls::Error::InvalidCertificate(_) => {
+            "its certificate is not trusted: check the address, and name the authority with ca-file"
+        }
+        _ => "the TLS connection could not be set up",
     }
 }
 

@@ -248,17 +248,20 @@ impl<'p> Pager<'p> {
                 })
             }
             Paging::Keyset { size, .. } if count < *size => None,
-            Paging::Keyset { key, .. } => {
-                let last = answer.records.last().and_then(|record| key.find(record));
-                let last = last.filter(|v| !is_nothing(v)).ok_or(PagingError::NoKey)?;
-                Some(Place {
-                    last: last.clone(),
-                    ..place
-                })
-            }
+            Paging::Keyset { key, .. } => Some(Place {
+                last: last_key(key, answer.records)?,
+                ..place
+            }),
         };
         Ok(page.map_or(Next::Done, Next::Page))
     }
+}
+
+fn last_key(key: &Path, records: &[Value]) -> Result<Value, PagingError> {
+    let last = records.last().and_then(|record| key.find(record));
+    last.filter(|key| !is_nothing(key))
+        .cloned()
+        .ok_or(PagingError::NoKey)
 }
 
 fn at_url(url: Option<&str>) -> Option<Place> {

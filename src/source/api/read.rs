@@ -16,6 +16,7 @@ use super::walk::{Page, Step, Walk, origin};
 use crate::source::error::ReadError;
 use crate::source::json::{JsonRows, shown};
 use crate::source::read::{Cursor, Position, Progress, Raw, ReadReport, Taker, Wanted};
+use crate::source::settings::Kind;
 
 /// How often a list that changes under our hands is begun again.
 const RESTARTS: u32 = 3;
@@ -260,16 +261,16 @@ impl<'a, 't, E> Reading<'a, 't, E> {
             Err(_) => self.asker.settings.connector.name.clone(),
         };
         self.restarts += 1;
-        if self.restarts > RESTARTS {
-            return Err(ApiError::Moved {
+        let can_be_told = self.rows.rows.begin_again();
+        match self.asker.settings.records.kind {
+            Kind::Contacts if !can_be_told => Err(ApiError::MovedWithoutKey { host: host() }),
+            // Balances have no key: two of one id would make both doubtful.
+            _ if self.restarts > RESTARTS || !can_be_told => Err(ApiError::Moved {
                 host: host(),
                 tries: self.restarts,
-            });
+            }),
+            _ => Ok(()),
         }
-        if !self.rows.rows.begin_again() {
-            return Err(ApiError::MovedWithoutKey { host: host() });
-        }
-        Ok(())
     }
 
     pub(super) fn tell_progress(&mut self) {

@@ -34,7 +34,6 @@ pub(super) struct Page {
     /// After which a later read may go on; none after the last page.
     pub(super) position: Option<Value>,
     pub(super) is_last: bool,
-    pub(super) host: String,
 }
 
 impl<'r> Walk<'r> {
@@ -105,7 +104,6 @@ impl<'r> Walk<'r> {
             answer,
             position: self.pager.position().filter(|_| !self.is_done),
             is_last: self.is_done,
-            host,
         }))
     }
 

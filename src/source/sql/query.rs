@@ -8,7 +8,7 @@ use super::cursor::Mark;
 use super::settings::Engine;
 
 /// Stands in a query where the cursor's value is meant.
-pub const CURSOR: &str = "{{cursor}}";
+pub(super) const CURSOR: &str = "{{cursor}}";
 
 /// One query, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(super) fn only(query: &str, column: &str, engine: Engine) -> String {
 }
 
 /// Whether the query can stand within another. SQL Server takes no WITH there.
-pub fn can_be_wrapped(query: &str, engine: Engine) -> bool {
+pub(super) fn can_be_wrapped(query: &str, engine: Engine) -> bool {
     let word: String = beginning(query)
         .chars()
         .take_while(char::is_ascii_alphabetic)
@@ -76,7 +76,7 @@ pub fn can_be_wrapped(query: &str, engine: Engine) -> bool {
 }
 
 /// What is wrong with the cursors of a query, if anything.
-pub fn cursor_problem(query: &str) -> Option<&'static str> {
+pub(super) fn cursor_problem(query: &str) -> Option<&'static str> {
     if query
         .split(CURSOR)
         .any(|part| part.contains("{{") || part.contains("}}"))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use super::query;
 use crate::source::settings::RecordSettings;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,11 @@ impl Engine {
             Engine::MySql => 3306,
             Engine::SqlServer => 1433,
         }
+    }
+
+    /// Whether the query can have a condition put around it.
+    pub fn can_wrap(self, query: &str) -> bool {
+        query::can_be_wrapped(query, self)
     }
 }
 
@@ -115,4 +121,14 @@ pub struct Queries {
     pub guard: Option<String>,
     /// The same, where the operator knows it.
     pub valid_until: Option<Date>,
+}
+
+impl Queries {
+    /// Stands in a query where the cursor's value is meant.
+    pub const CURSOR: &str = query::CURSOR;
+
+    /// What is wrong with the cursors of a query, if anything.
+    pub fn cursor_problem(query: &str) -> Option<&'static str> {
+        query::cursor_problem(query)
+    }
 }
