@@ -205,7 +205,7 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
         changes: "by cursor, the column that grows with each change",
         deletes: "by deleted-query among the changes, or by comparing ids",
         balances: "a column, or a query of its own",
-        proven: "a real MariaDB 10.11",
+        proven: "a real MariaDB 10.11; not MySQL itself",
         block: Block {
             text: include_str!("blocks/mysql.toml"),
             records: QUERIES,
