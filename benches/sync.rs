@@ -14,6 +14,7 @@ use ringcard::demo::export::{ExportRow, rows};
 use ringcard::domain::contact::{Contact, Ids};
 use ringcard::domain::join;
 use ringcard::domain::phone::{PhoneNumber, Region};
+use ringcard::domain::renewal::History;
 use ringcard::flow::sync::{Outcome, Report};
 use ringcard::store::increment::Increment;
 use ringcard::store::load::{Load, Made, Plan};
