@@ -20,7 +20,9 @@ pub(super) fn block(name: &str, text: &str) -> Option<String> {
     let title = said(root, "title").unwrap_or_default();
     lines.push(commented(&format!("type = \"{name}\""), &title));
     lines.extend(said(root, "documentation").map(|at| format!("# {at}")));
-    let objects: Vec<(String, &DeTable<'_>)> = tables(root, "objects").collect();
+    let mut objects: Vec<(String, &DeTable<'_>)> = tables(root, "objects").collect();
+    // Balances alone would be nobody's.
+    objects.sort_by_key(|(_, object)| said(object, "kind").as_deref() != Some("contacts"));
     let first = objects.first().map(|(name, _)| name.clone());
     let others: Vec<&str> = objects.iter().skip(1).map(|(name, _)| &**name).collect();
     lines.extend(first.filter(|_| !others.is_empty()).map(|first| {
@@ -28,7 +30,7 @@ pub(super) fn block(name: &str, text: &str) -> Option<String> {
         commented(&format!("object = \"{first}\""), &or)
     }));
     lines.push(
-        "# full = \"24h\"                              # how often deleted records are looked for"
+        "# full = \"24h\"                             # how often deleted records are looked for"
             .into(),
     );
     lines.push("# (shared)".into());
@@ -128,9 +130,13 @@ mod tests {
     #[test]
     fn a_block_has_what_the_description_asks_for() {
         let block = block("acme", TEXT).unwrap();
+        let lines = block
+            .lines()
+            .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "));
+        let block = lines.collect::<Vec<_>>().join("\n");
         for line in [
-            "type = \"acme\"                              # Acme CRM",
-            "object = \"a\"                               # or b",
+            "type = \"acme\" # Acme CRM",
+            "object = \"a\" # or b",
             "# yours\ndomain = \"office\"",
             "# of a page\n# size = \"100\"",
             "# where it comes from: Settings > Keys\ntoken = { file = \"/etc/ringcard/secrets/acme-token\" }",
