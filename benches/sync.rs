@@ -155,6 +155,7 @@ fn made() -> Made {
         as_of: Timestamp::now(),
         digest: String::new(),
         cursor: None,
+        history: History::default(),
     }
 }
 

@@ -103,7 +103,7 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Card(whom) => who::card(config, whom).await,
         Command::Sync(what) => sync::sync(config, what).await,
         Command::Replica(what) => replica::replica(config, what).await,
-        Command::Source(what) => source::source(config, what),
+        Command::Source(what) => source::source(config, what).await,
         Command::Status { json } => status::status(config, json).await,
         Command::Metrics => metrics::metrics(config).await,
         Command::Outbox(what) => outbox::outbox(config, what).await,

@@ -24,11 +24,11 @@ use std::path::{Path, PathBuf};
 
 pub use accounts::AccountConfig;
 pub use cards::{AfterCall, CardConfig};
-pub use connectors::described as described_connectors;
+pub use connectors::{DIRECTORY as CONNECTORS_DIRECTORY, SHIPPED as CONNECTORS};
 pub use matching::MatchingConfig;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use sources::{ApiFrom, ReadFrom, SourceConfig, Timing, is_source_type};
+pub use sources::{ApiFrom, ReadFrom, SourceConfig, Timing};
 
 use crate::domain::money::Locale;
 use crate::hipcall::Trust;

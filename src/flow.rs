@@ -25,4 +25,3 @@ pub mod replica;
 pub mod report;
 pub mod show;
 pub mod sync;
-pub mod trial;

@@ -44,9 +44,9 @@ pub(super) enum Command {
     /// See the copies, and go back to the one before.
     #[command(subcommand)]
     Replica(Replica),
-    /// Write the configuration of a new source, and try one.
+    /// See what a source can be, begin one, and try one out.
     #[command(subcommand)]
-    Source(Source),
+    Source(super::source::Source),
     /// Show at a glance how everything does.
     Status {
         /// For a script.
@@ -133,24 +133,6 @@ pub(super) enum Replica {
     },
     /// Go back to the copy before. No schedule replaces it then; `ringcard sync SOURCE` does.
     Rollback { source: String },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Source {
-    /// The kinds of sources that there are.
-    List,
-    /// Write a commented block for the configuration to standard output.
-    New {
-        /// One of `ringcard source list`.
-        kind: String,
-    },
-    /// Read five records and show what becomes of them. Ends with 1 if that fails.
-    Test {
-        name: String,
-        /// For a script.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,22 +2,28 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
-
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::terminal::{complain, say};
+use super::source::Sample;
+use super::terminal::{complain, progress, say};
 use super::{Failure, load};
 use crate::config::Config;
 use crate::flow::office::Feed;
 use crate::flow::sync::{Memory, Order, Witnesses, sync};
-use crate::flow::trial::trial;
 use crate::hipcall::Connector;
+use crate::source::Source;
 use crate::store::replica::Shelf;
 use crate::system::chain;
 use crate::tasks::Tasks;
 use crate::webhook::Identity;
+
+/// What a check waits for a source to answer: less than a person's patience, and twice the longest of a busy
+/// server's logins.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     let config = load(path)?;
@@ -44,7 +50,13 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     note("state directory", state_directory(&config));
     for source in &config.sources {
         let state = config.source_directory(source.name());
-        match read(source, &state) {
+        let opened = source.open(&state);
+        let result = match opened.abilities().is_remote {
+            true => look(opened).await,
+            false => read(source),
+        };
+        progress("");
+        match result {
             Ok(report) => say(&format!("source {report}")),
             Err(fault) => faults.push(format!("source {}: {fault}", source.name())),
         }
@@ -84,19 +96,38 @@ fn state_directory(config: &Config) -> Result<String, String> {
     }
 }
 
-/// Reads the whole source and publishes nothing; of one that is asked over the network a few records.
-fn read(source: &crate::config::SourceConfig, state: &Path) -> Result<String, String> {
-    let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let opened = source.open(state);
-    if opened.abilities().is_remote {
-        let tried = Tasks::in_place(|| trial(&opened, &CancellationToken::new()));
-        let tried = tried.map_err(|e| chain::of(&e))?;
-        let count = tried.records.len();
-        let name = source.name();
-        return Ok(format!(
-            "{name}: {count} records read (ringcard source test {name})"
+/// Reads one record of a source that is asked over the network: whether it answers, and lets us in. Reading
+/// everything would take from what it allows in a day.
+async fn look(source: Source) -> Result<String, String> {
+    let name = source.name().to_owned();
+    let halt = CancellationToken::new();
+    let halted = halt.clone();
+    let tasks = Tasks::default();
+    let take = tasks.blocking(move || Sample::take(&source, 1, &halted));
+    let Ok(taken) = timeout(ANSWER_TIME, take).await else {
+        halt.cancel();
+        let seconds = ANSWER_TIME.as_secs();
+        return Err(format!(
+            "no record came within {seconds} s: is it up, and can it be reached from here? More is told by: \
+             ringcard source test {name}"
         ));
-    }
+    };
+    let (sample, end) = taken.map_err(|e| e.to_string())?;
+    end.map_err(|e| chain::of(&e))?;
+    let took = sample.took().as_secs_f64();
+    let what = match (sample.is_empty(), sample.contacts()) {
+        (true, _) => "it answers, without a record",
+        (false, 0) => "it answers; its first record can't be used",
+        (false, _) => "it answers; its first record can be used",
+    };
+    Ok(format!(
+        "{name}: {what}, {took:.2} s; see more: ringcard source test {name}"
+    ))
+}
+
+/// Reads the whole source and publishes nothing.
+fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
+    let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
     let (shelf, _) = Shelf::open(nowhere.path().into()).map_err(|e| chain::of(&e))?;
     let feed = Feed::open(source, shelf.into(), nowhere.path());
     let order = Order {
@@ -110,7 +141,7 @@ fn read(source: &crate::config::SourceConfig, state: &Path) -> Result<String, St
             &Witnesses::default(),
             order,
             &CancellationToken::new(),
-            &mut |_| {},
+            &mut |p| progress(&format!("{}: {} rows", source.name(), p.rows)),
         )
     });
     let report = report.map_err(|e| chain::of(&e))?;

@@ -1,146 +1,146 @@
-//! `ringcard source`: which kinds there are, a block to begin with, and a try that publishes nothing.
-//!
-//! A try shows what is in the source as it stands there: it is for whoever may read the source anyway.
+//! `ringcard source`: which kinds there are, a block to begin one with, and a look at what one gives.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
+use clap::Subcommand;
 
-use self::shown::{mapped, normalised};
-use super::arguments::Source;
-use super::terminal::{say, say_json, table};
-use super::{Failure, load};
-use crate::config::SourceConfig;
-use crate::flow::trial::{Record, Trial, trial};
-use crate::source::settings::Mapping;
-use crate::system::chain;
-use crate::tasks::Tasks;
+use serde_json::{Value, json};
 
-mod blocks;
-mod connector;
-mod shown;
+use self::kinds::{Kind, kinds, own_directory};
+pub(super) use self::sample::Sample;
+use super::Failure;
+use super::terminal::{complain, say, say_json, table};
 
-/// Longest value shown; a note in a CRM may be a letter.
-const SHOWN_CHARS: usize = 80;
+mod block;
+mod kinds;
+mod notes;
+mod sample;
+mod sketch;
+#[cfg(test)]
+mod tests;
+mod trial;
+mod words;
 
-pub(super) fn source(path: &Path, what: Source) -> Result<ExitCode, Failure> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+#[derive(Debug, Subcommand)]
+pub(super) enum Source {
+    /// List what the `type` of a source can be, and what each can do.
+    List {
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a block for the configuration, with comments, to standard output.
+    ///
+    /// Paste it into the configuration, put what it asks for into the files it names, and try it with
+    /// `ringcard source test`. Ends with 1 if there is no such kind.
+    New {
+        /// What it is to be, as in `ringcard source list`: csv, hubspot ...
+        kind: String,
+        /// What of it is to be read: contacts, balances, or another object that it has.
+        #[arg(long, value_name = "OBJECT")]
+        object: Option<String>,
+        /// What you call it.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Read five records of a configured source, and show what becomes of each.
+    ///
+    /// Shows them in full, so mind who looks on. Nothing is kept or published, and the daemon may run
+    /// beside it. Ends with 1 if the source can't be read, or none of the records can be used.
+    Test {
+        /// As it is called in the configuration.
+        source: String,
+        /// For a script.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn source(config: &Path, what: Source) -> Result<ExitCode, Failure> {
     match what {
-        Source::List => say(&blocks::list(directory)),
-        Source::New { kind } => say(&blocks::block(directory, &kind).map_err(Failure::Other)?),
-        Source::Test { name, json } => return test(path, &name, json),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn test(path: &Path, name: &str, json: bool) -> Result<ExitCode, Failure> {
-    let config = load(path)?;
-    let found = config.sources.iter().find(|s| s.name() == name);
-    let source: &SourceConfig = found.ok_or_else(|| {
-        let known: Vec<&str> = config.sources.iter().map(SourceConfig::name).collect();
-        let known = known.join(", ");
-        Failure::Other(format!("there is no source {name}; there are: {known}"))
-    })?;
-    let opened = source.open(&config.source_directory(name));
-    let tried = Tasks::in_place(|| trial(&opened, &CancellationToken::new()));
-    let tried = tried.map_err(|e| Failure::Other(format!("{name}: {}", chain::of(&e))))?;
-    let mapping = &source.records.mapping;
-    match json {
-        true => say_json(&script(name, &tried, mapping)),
-        false => say(&terminal(name, &tried, mapping)),
-    }
-    // Records of which not one can be used are no source.
-    let is_useless = tried.records.iter().all(|r| r.contact.is_none());
-    Ok(if is_useless {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
-}
-
-fn terminal(name: &str, tried: &Trial, mapping: &Mapping) -> String {
-    let (connecting, reading) = (tried.connecting.as_millis(), tried.reading.as_millis());
-    let count = tried.records.len();
-    let mut parts = vec![format!(
-        "{name}: {count} records; {connecting} ms until the first, {reading} ms for the rest"
-    )];
-    for (n, record) in tried.records.iter().enumerate() {
-        parts.push(format!("\nrecord {}", n + 1));
-        parts.extend(sections(record, mapping));
-    }
-    let rejects = &tried.report.rejects;
-    let rows = rejects.rows.iter().map(|(r, t)| (r.words(), t));
-    for (words, tally) in rows.chain(rejects.values.iter().map(|(r, t)| (r.words(), t))) {
-        parts.push(format!("\n{} not used: {words}", tally.count));
-        for example in &tally.examples {
-            let column = example.column.as_deref().unwrap_or("the whole");
-            let place = rejects.place(example);
-            parts.push(format!("  {place}, {column}: {}", example.reason));
+        Source::List { json } => Ok(list(config, json)),
+        Source::New { kind, object, name } => {
+            new(config, &kind, object.as_deref(), name.as_deref())
         }
+        Source::Test { source, json } => trial::test(config, &source, json).await,
     }
-    for notice in &tried.report.notices {
-        parts.push(format!("\n{}: {}", notice.words, notice.advice));
-    }
-    parts.join("\n")
 }
 
-fn sections(record: &Record, mapping: &Mapping) -> Vec<String> {
-    let raw = record.raw.iter();
-    let raw = raw
-        .map(|(name, value)| vec![name.clone(), cut(value)])
-        .collect();
-    let mapped = mapped(mapping, record).into_iter();
-    let mapped = mapped.map(|m| vec![m.what, format!("<- {}", m.column), cut(&m.value)]);
-    let normal = match &record.contact {
-        Some(contact) => normalised(contact),
-        None => vec![("-".into(), "no contact can be made of it".into())],
+/// Needs no configuration: it is what one is begun with.
+fn list(config: &Path, json: bool) -> ExitCode {
+    let (kinds, problems) = kinds(config);
+    match json {
+        true => say_json(&kinds.iter().map(as_json).collect::<Vec<_>>()),
+        false => say(&listed(&kinds, &own_directory(config))),
+    }
+    complain_of(&problems)
+}
+
+/// A connector that can't be read must not go unnoticed.
+fn complain_of(problems: &[String]) -> ExitCode {
+    problems.iter().for_each(|problem| complain(problem));
+    match problems {
+        [] => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn listed(kinds: &[Kind], own: &Path) -> String {
+    let row = |kind: &Kind| {
+        vec![
+            format!("  {}", kind.name),
+            kind.can.join(", "),
+            kind.title.clone(),
+        ]
     };
-    let normal = normal
-        .into_iter()
-        .map(|(what, value)| vec![what, cut(&value)]);
-    [
-        ("raw", raw),
-        ("mapped", mapped.collect()),
-        ("normalised", normal.collect()),
-    ]
-    .into_iter()
-    .flat_map(|(head, rows): (&str, Vec<Vec<String>>)| {
-        let rows = table(&rows).replace('\n', "\n    ");
-        [format!("  {head}"), format!("    {rows}")]
-    })
-    .collect()
-}
-
-/// One line of bounded length, whatever the value holds.
-fn cut(value: &str) -> String {
-    let plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut shown: String = plain.take(SHOWN_CHARS).collect();
-    if value.chars().count() > SHOWN_CHARS {
-        shown.push('…');
+    let rows = table(&kinds.iter().map(row).collect::<Vec<_>>());
+    let mut lines: Vec<String> = Vec::new();
+    let mut last = None;
+    for (kind, row) in kinds.iter().zip(rows.lines()) {
+        if last.replace(kind.group) != Some(kind.group) {
+            lines.push(kind.group.title().to_owned());
+        }
+        lines.push(row.to_owned());
     }
-    shown
+    lines.push("\nbegin one: ringcard source new KIND".to_owned());
+    lines.push(format!(
+        "connectors of your own go into {}: docs/sources.md",
+        own.display()
+    ));
+    lines.join("\n")
 }
 
-fn script(name: &str, tried: &Trial, mapping: &Mapping) -> Value {
-    let object = |pairs: Vec<(String, String)>| {
-        let pairs = pairs.into_iter().map(|(k, v)| (k, Value::String(v)));
-        Value::Object(pairs.collect::<Map<String, Value>>())
-    };
-    let records = tried.records.iter().map(|record| {
-        let mapped = mapped(mapping, record).into_iter();
-        json!({
-            "raw": object(record.raw.clone()),
-            "mapped": object(mapped.map(|m| (m.what, m.value)).collect()),
-            "normalised": record.contact.as_ref().map(|c| object(normalised(c))),
-        })
-    });
+fn as_json(kind: &Kind) -> Value {
     json!({
-        "source": name,
-        "connecting-ms": tried.connecting.as_millis() as u64,
-        "reading-ms": tried.reading.as_millis() as u64,
-        "records": records.collect::<Vec<_>>(),
-        "rejects": tried.report.rejects,
+        "type": kind.name,
+        "group": kind.group.title(),
+        "title": kind.title,
+        "can": kind.can,
+        "full": kind.about.full,
+        "changes": kind.about.changes,
+        "deletes": kind.about.deletes,
+        "balances": kind.about.balances,
+        "proven": kind.about.proven,
     })
+}
+
+fn new(
+    config: &Path,
+    kind: &str,
+    object: Option<&str>,
+    name: Option<&str>,
+) -> Result<ExitCode, Failure> {
+    let (kinds, problems) = kinds(config);
+    let Some(found) = kinds.iter().find(|k| k.name == kind) else {
+        complain_of(&problems);
+        let known: Vec<&str> = kinds.iter().map(|k| k.name.as_str()).collect();
+        let known = known.join(", ");
+        return Err(Failure::Other(format!(
+            "there is no kind {kind}; there are: {known}"
+        )));
+    };
+    let block = block::block(found, object, name).map_err(Failure::Other)?;
+    say(block.trim_end());
+    Ok(ExitCode::SUCCESS)
 }

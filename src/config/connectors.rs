@@ -24,7 +24,7 @@ mod object;
 pub(super) use given::Given;
 
 /// Where the operator's own descriptions are, beside the configuration.
-const DIRECTORY: &str = "connectors.d";
+pub const DIRECTORY: &str = "connectors.d";
 /// Largest description; the longest shipped one has some 12 kB.
 const FILE_BYTES: u64 = 256 << 10;
 /// Own descriptions that are listed where a name is not known.
@@ -36,8 +36,8 @@ macro_rules! shipped {
     };
 }
 
-/// Those that come with Ringcard.
-const SHIPPED: &[(&str, &str)] = shipped![
+/// Those that come with Ringcard: names and texts.
+pub const SHIPPED: &[(&str, &str)] = shipped![
     "bitrix24",
     "dynamics365",
     "hipcall",
@@ -87,13 +87,6 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// The descriptions that there are, by their names, as they are written.
-pub fn described(directory: &Path) -> Vec<(String, String)> {
-    let each = names(directory).into_iter();
-    let text = |name: String| Some((name.clone(), find(directory, &name)?.ok()?.text));
-    each.filter_map(text).collect()
 }
 
 /// A connector's name is that of its file.

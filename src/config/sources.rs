@@ -153,11 +153,6 @@ impl Type {
     }
 }
 
-/// Whether a source can be of this type, beside those of connectors.
-pub fn is_source_type(text: &str) -> bool {
-    TYPES.contains(&text)
-}
-
 fn engine(text: &str) -> Option<Engine> {
     match text {
         "postgresql" => Some(Engine::Postgres),

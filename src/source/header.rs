@@ -125,6 +125,43 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// What stands where, by the names of `[source.columns]`.
+    pub(super) fn by_our_names(&self) -> Vec<(&str, usize)> {
+        let before = [("key", self.key), ("join", self.join)];
+        let after = [
+            ("customer-code", self.customer_code),
+            ("tax-number", self.tax_number),
+            ("email", self.email),
+            ("owner", self.owner),
+            ("updated", self.updated),
+            ("vip", self.vip),
+            ("warning", self.warning),
+            ("overdue", self.overdue),
+            ("balance", self.balance),
+            ("currency", self.currency),
+        ];
+        let names = self.name.iter().map(|place| ("name", Some(*place)));
+        let numbers = self
+            .numbers
+            .iter()
+            .map(|(place, _)| ("numbers", Some(*place)));
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, place)| (name.as_str(), Some(*place)));
+        let all = before
+            .into_iter()
+            .chain(names)
+            .chain([("company", self.company)])
+            .chain(numbers)
+            .chain(after)
+            .chain(fields);
+        all.filter_map(|(ours, place)| Some((ours, place?)))
+            .collect()
+    }
+}
+
 fn check(names: &[&str], settings: &RecordSettings) -> Result<(), HeaderError> {
     let (mut missing, mut double) = (Vec::new(), Vec::new());
     for column in settings.mapping.columns() {

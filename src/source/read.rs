@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use ::csv::StringRecord;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::digest::Digest;
+use super::header::Columns;
 use super::reject::Rejects;
 use crate::domain::contact::Contact;
 
@@ -79,12 +81,46 @@ pub struct Raw<'r> {
     pub values: &'r [(&'r str, &'r str)],
 }
 
+/// A record on its way to a contact: where it stands, and what of it is taken for what.
+#[derive(Clone, Copy)]
+pub struct Mapped<'r> {
+    /// As in the examples of `Rejects`: a line, or of what has none a count of records.
+    pub line: u64,
+    pub(super) columns: &'r Columns,
+    pub(super) row: &'r StringRecord,
+}
+
+/// One value that the mapping names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappedValue<'r> {
+    /// Our name of it, as in `[source.columns]`.
+    pub ours: &'r str,
+    /// The source's name of it, as in the examples of `Rejects`.
+    pub column: &'r str,
+    pub value: &'r str,
+}
+
+impl<'r> Mapped<'r> {
+    pub fn values(self) -> Vec<MappedValue<'r>> {
+        let Mapped { columns, row, .. } = self;
+        let value = |(ours, place): (&'r str, usize)| MappedValue {
+            ours,
+            column: columns.names.get(place).map_or("", String::as_str),
+            value: row.get(place).unwrap_or_default(),
+        };
+        columns.by_our_names().into_iter().map(value).collect()
+    }
+}
+
 /// Who takes what a source hands out.
 pub trait Taker {
     type Error;
 
     /// Comes before the contact that is made of it, if any is. Only for `Wanted::Few`.
     fn raw(&mut self, _raw: Raw<'_>) {}
+
+    /// Comes of every record before anything is made of it.
+    fn mapped(&mut self, _mapped: Mapped<'_>) {}
 
     /// A record: of `Wanted::Changes` one that is new or has changed, the later one being right.
     fn contact(&mut self, contact: Contact) -> Result<(), Self::Error>;

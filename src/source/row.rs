@@ -65,6 +65,10 @@ impl<'a> RowReader<'a> {
         }
     }
 
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
     /// Takes a key's second row as well.
     pub(super) fn let_repeat(&mut self) {
         self.keys = None;

@@ -7,7 +7,7 @@ use ::csv::StringRecord;
 
 use super::error::{ReadError, SourceError};
 use super::header::Columns;
-use super::read::Taker;
+use super::read::{Mapped, Taker};
 use super::reject::{Example, Rejects, RowReason};
 use super::row::{Row, RowPlace, RowReader};
 use super::settings::RecordSettings;
@@ -78,6 +78,11 @@ impl<'a> Rows<'a> {
         taker: &mut dyn Taker<Error = E>,
     ) -> Result<(), ReadError<E>> {
         self.rows += 1;
+        taker.mapped(Mapped {
+            line: place.line,
+            columns: self.reader.columns(),
+            row: row.values,
+        });
         if self.is_again && self.reader.knows(row) {
             return Ok(());
         }

@@ -19,7 +19,7 @@ async fn a_dropped_workbook_is_on_the_next_card() {
         let (head, _) = config.split_once("[[source]]").unwrap();
         format!(
             "{head}[[source]]\nname = \"crm\"\ntype = \"xlsx\"\nfolder = \"drop\"\nquiet = \"1s\"\n\
-             after-load = \"archive\"\n[source.columns]\nkey = \"Kod\"\nname = \"Müşteri\"\n\
+             [source.columns]\nkey = \"Kod\"\nname = \"Müşteri\"\n\
              company = \"Firma\"\nnumbers = \"Cep\"\nbalance = \"Bakiye\"\ndefault-currency = \"TRY\"\n"
         )
     });
@@ -29,11 +29,5 @@ async fn a_dropped_workbook_is_on_the_next_card() {
     assert!(
         card.contains("Ayşe Yılmaz") && card.contains("₺1.250,50"),
         "{card}"
-    );
-    assert!(
-        office
-            .path("drop")
-            .join("archive/000001-customers.xlsx")
-            .exists()
     );
 }

@@ -16,4 +16,5 @@ mod owners;
 mod process;
 mod service;
 mod silence;
+mod sources;
 mod webhook;

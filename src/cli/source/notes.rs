@@ -1,0 +1,92 @@
+//! What a sample says that an operator may overlook: a mapping that finds nothing, records without numbers.
+
+use super::sample::{Record, Sample, Value};
+use super::words::arrow;
+use crate::domain::contact::Contact;
+use crate::source::Source;
+use crate::source::reject::RowReason;
+use crate::source::settings::Kind;
+
+/// What the operator should look at before going on.
+pub(super) fn notes(sample: &Sample, source: &Source) -> Vec<String> {
+    let (records, kind) = (&sample.records, source.records().kind);
+    if records.is_empty() {
+        return vec![match source.abilities().is_remote {
+            true => "it gave no record: look whether this login may see them, and what the query or object asks for".into(),
+            false => "it has no record: look at the export".into(),
+        }];
+    }
+    let mut notes = sample.notices.clone();
+    let empty = never_filled(records);
+    if records.iter().flat_map(|r| &r.mapped).all(is_blank) {
+        let what = "nothing that is mapped stands in these records: compare [source.columns] with the names \
+                    that the source gives";
+        notes.push(what.to_owned());
+    } else if !empty.is_empty() {
+        let empty = empty.join(", ");
+        notes.push(format!(
+            "mapped, and empty in all of these records: {empty}"
+        ));
+    }
+    let half = |count: usize| count > 0 && 2 * count >= records.len();
+    let all = records.len();
+    let without = |has: &dyn Fn(&Contact) -> bool| {
+        let has = |r: &&Record| r.contact.as_ref().is_some_and(has);
+        all - records.iter().filter(has).count()
+    };
+    match kind {
+        Kind::Contacts => {
+            let count = records.iter().filter(|r| has_no_number(r)).count();
+            if half(count) {
+                notes.push(format!(
+                    "{count} of {all} records have no number that can be used, and no call will find them: map \
+                     the columns that hold numbers"
+                ));
+            }
+        }
+        Kind::Balances(_) => {
+            let count = without(&|_| true);
+            if half(count) {
+                notes.push(format!(
+                    "{count} of {all} records belong to nobody: look at the columns join and join-by"
+                ));
+            }
+            let mapped = source.records().mapping.balance.is_some();
+            let count = without(&|c| c.balance.is_some());
+            if mapped && half(count) {
+                notes.push(format!(
+                    "{count} of {all} records have no balance that can be used"
+                ));
+            }
+        }
+    }
+    notes
+}
+
+/// Of one that is rejected for another reason it is not known.
+fn has_no_number(record: &Record) -> bool {
+    match (&record.contact, record.reason) {
+        (Some(contact), _) => contact.numbers.is_empty() && contact.loose.is_empty(),
+        (None, reason) => matches!(
+            reason,
+            Some(RowReason::NoNumber | RowReason::NoUsableNumber)
+        ),
+    }
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.value.trim().is_empty()
+}
+
+/// The mapped columns of which no record has anything.
+fn never_filled(records: &[Record]) -> Vec<String> {
+    let Some(first) = records.first() else {
+        return Vec::new();
+    };
+    let places = first.mapped.iter().enumerate();
+    let never = places.filter(|(place, _)| {
+        let mut values = records.iter().map(|r| r.mapped.get(*place));
+        values.all(|value| value.is_none_or(is_blank))
+    });
+    never.map(|(_, value)| arrow(value)).collect()
+}
