@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use ringcard::config::Config;
 use ringcard::flow::report::{Outcome, Report};
 use ringcard::system::control::Request;
 
