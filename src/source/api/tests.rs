@@ -1303,12 +1303,12 @@ fn the_token_before_is_tried_when_the_newest_never_came_to_be_known() {
     let office = Office::new(&format!("{HEAD}{REFRESH}{EVERYTHING}{COLUMNS}"), &vendor);
     let state = kept_token(&office.directory);
     let state = state.parent().unwrap();
-    let mut kept = kept::Kept::open(&state, "s3cret-token").unwrap();
+    let mut kept = kept::Kept::open(state, "s3cret-token").unwrap();
     let room = kept.make_room().unwrap();
     kept.keep(room, "lost", "s3cret-token").unwrap();
     drop(kept);
     assert_eq!(office.all().0, "1 2 3 4 5");
-    let kept = kept::Kept::open(&state, "s3cret-token").unwrap();
+    let kept = kept::Kept::open(state, "s3cret-token").unwrap();
     assert_eq!(kept.candidates(), ["new", "s3cret-token"]);
 }
 
