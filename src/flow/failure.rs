@@ -32,6 +32,11 @@ impl SyncError {
         matches!(self, SyncError::Source(e) if e.verdict() == Verdict::NothingNew)
     }
 
+    /// Whether the source does not know us, which only a person can mend.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, SyncError::Source(e) if e.refused_credential().is_some())
+    }
+
     pub fn verdict(&self) -> Verdict {
         match self {
             SyncError::Source(e) => e.verdict(),
