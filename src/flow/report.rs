@@ -72,10 +72,9 @@ pub struct Rehearsal {
 }
 
 impl Report {
-    /// With what was read. Only a file has lines by which a row is found again.
+    /// With what was read.
     pub(super) fn of(self, read: ReadReport) -> Report {
-        let (rows, mut rejects) = (read.rows_read, read.rejects);
-        rejects.are_records = read.digest.is_none();
+        let (rows, rejects) = (read.rows_read, read.placed_rejects());
         let notices = read.notices.into_iter().map(|notice| match notice.kind {
             NoticeKind::PeriodOver | NoticeKind::PeriodEnds => Noticed {
                 words: notice.words,
