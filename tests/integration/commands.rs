@@ -2,16 +2,10 @@
 
 use std::process::Output;
 
-use crate::office::{CUSTOMER, Office, PATIENCE};
-use crate::process::ringcard;
+use crate::office::{CUSTOMER, Office};
 
 pub async fn run(office: &Office, arguments: &[&str]) -> Output {
-    let mut command = ringcard(&office.made_up.config_path());
-    let output = command.args(arguments).output();
-    tokio::time::timeout(PATIENCE, output)
-        .await
-        .unwrap()
-        .unwrap()
+    office.run(arguments).await
 }
 
 pub async fn said(office: &Office, arguments: &[&str]) -> String {
