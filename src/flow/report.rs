@@ -71,6 +71,16 @@ pub struct Rehearsal {
     pub callers: Option<[usize; 3]>,
 }
 
+/// Why sources were not read, and which were all the same.
+pub fn failed(failures: &[String], read: &[Report]) -> String {
+    let names: Vec<&str> = read.iter().map(|report| &*report.source).collect();
+    let others = match names.is_empty() {
+        true => String::new(),
+        false => format!("\nread all the same: {}", names.join(", ")),
+    };
+    format!("{}{others}", failures.join("\n"))
+}
+
 impl Report {
     /// With what was read.
     pub(super) fn of(self, read: ReadReport) -> Report {
