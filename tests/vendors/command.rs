@@ -16,9 +16,10 @@ use super::{rest, rotating, salesforce, shipped, zoho};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub type Opened = (Box<dyn Crowd>, Office);
+type Open = fn() -> Opened;
 
 /// All vendors, by their connectors' names; the last two are of an operator's own.
-const VENDORS: [(&str, fn() -> Opened); 12] = [
+const VENDORS: [(&str, Open); 12] = [
     ("bitrix24", bitrix24::opened),
     ("dynamics365", dynamics365::opened),
     ("hipcall", hipcall::opened),
