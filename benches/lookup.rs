@@ -6,7 +6,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use fastrand::Rng;
@@ -16,24 +16,31 @@ use ringcard::domain::contact::Contact;
 use ringcard::domain::dialling::{Dialling, Reading};
 use ringcard::domain::ladder::Question as Asked;
 use ringcard::domain::phone::{PhoneNumber, Region};
+use ringcard::domain::renewal::Depth;
 use ringcard::flow::office::{Flow, Office as Flows};
+use ringcard::flow::sync::{Memory, Order, Witnesses, sync};
 use ringcard::source::read::{Each, Job, Wanted};
 use ringcard::store::outbox::Outbox;
 use ringcard::tasks::Tasks;
+use tokio_util::sync::CancellationToken;
 
 use support::office::{Office, known};
 use support::spread::{Spread, Unit};
-use support::{CONTACTS, Result, table, target};
+use support::{CONTACTS, Result, say, table, target};
 
 /// Numbers looked up in one go.
 const LOOKUPS: usize = 200_000;
 /// Each hands a worker's tasks on, so fewer do.
 const DAEMON_LOOKUPS: usize = 50_000;
+/// How long lookups are asked beside loads: a million contacts take a quarter of a minute to load.
+const LOADING: Duration = Duration::from_secs(30);
 /// Of a hundred.
 const KNOWN: u8 = 80;
 /// The targets, in microseconds: one question, and all of a ladder that finds nobody.
 const P99_MICROS: f64 = 20.0;
 const LADDER_P99_MICROS: f64 = 50.0;
+/// The target for a lookup while its source is read and loaded, beside one of an idle box.
+const LOADING_TIMES: f64 = 2.0;
 /// The target for all indexes together.
 const BYTES_A_NUMBER: f64 = 40.0;
 
@@ -64,6 +71,7 @@ async fn measure(contacts: usize) -> Result<()> {
     let first = replica(&flows, &questions)?;
     let again = replica(&flows, &questions)?;
     let daemon = as_the_daemon(&flows, &questions[..DAEMON_LOOKUPS]).await?;
+    let (loading, loads) = while_loading(&flows, &questions[..DAEMON_LOOKUPS]).await?;
     let floor = floor(&flows, &questions)?;
     let flow = flow(&flows);
     let climb = |texts: &[String], expected| climb(&flow, &dialling, texts, expected);
@@ -75,6 +83,7 @@ async fn measure(contacts: usize) -> Result<()> {
         ("replica, just opened", &first),
         ("replica, the same again", &again),
         ("replica, as a call asks", &daemon),
+        ("the same, while it is loaded anew", &loading),
         ("ladder, the number itself", &exact),
         ("ladder, a line nobody has", &nobody),
         ("ladder, digits without a country", &bare),
@@ -87,6 +96,14 @@ async fn measure(contacts: usize) -> Result<()> {
     table(&["us", "times", "p50", "p90", "p99", "max"], &rows);
     let slow = first.at(0.99).max(again.at(0.99));
     target("a lookup in the replica, p99", P99_MICROS, slow, " us");
+    say(&format!("it was loaded anew {loads} times meanwhile"));
+    let times = loading.at(0.99) / daemon.at(0.99);
+    target(
+        "a lookup during a load beside one without, p99",
+        LOADING_TIMES,
+        times,
+        "x",
+    );
     let slow = nobody.at(0.99).max(bare.at(0.99)).max(exact.at(0.99));
     target("from text to answer, p99", LADDER_P99_MICROS, slow, " us");
     let bytes = bytes_a_number(&flows)?;
@@ -229,6 +246,37 @@ async fn as_the_daemon(office: &Arc<Flows>, questions: &[Question]) -> Result<Sp
         Ok(spread)
     };
     tokio::spawn(ask).await?
+}
+
+/// The same while the source is read and loaded by the side, over and over; and how often it was.
+async fn while_loading(office: &Arc<Flows>, questions: &[Question]) -> Result<(Spread, u32)> {
+    let halt = CancellationToken::new();
+    let (feed, stop) = (office.feeds[0].clone(), halt.clone());
+    let order = Order {
+        depth: Depth::Whole,
+        ..Order::default()
+    };
+    let load = move || -> Result<u32> {
+        let (memory, witnesses) = (Memory::default(), Witnesses::default());
+        let mut loads = 0;
+        while !stop.is_cancelled() {
+            match sync(&feed, &memory, &witnesses, order, &stop, &mut |_| {}) {
+                Ok(_) => loads += 1,
+                Err(_) if stop.is_cancelled() => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(loads)
+    };
+    let loading = tokio::task::spawn_blocking(load);
+    let mut asked = as_the_daemon(office, questions).await?;
+    // A few lookups take less time than a load.
+    let begun = Instant::now();
+    while begun.elapsed() < LOADING {
+        asked.merge(&as_the_daemon(office, questions).await?)?;
+    }
+    halt.cancel();
+    Ok((asked, loading.await??))
 }
 
 /// The same contacts, held in memory, and given out as the replica does: owned.

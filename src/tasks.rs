@@ -4,6 +4,7 @@
 //! never cancels what was accepted. A panic in one such task is that task's own end.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -51,6 +52,20 @@ impl Tasks {
         std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(work)
+    }
+
+    /// Runs `aside` on a thread of its own while `work` runs here. Both are over before this is, and a panic of
+    /// either is the caller's.
+    pub fn beside<A: Send, B>(
+        aside: impl FnOnce() -> A + Send,
+        work: impl FnOnce() -> B,
+    ) -> (A, B) {
+        std::thread::scope(|scope| {
+            let aside = scope.spawn(aside);
+            let done = work();
+            let aside = aside.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (aside, done)
+        })
     }
 
     /// Comes when the daemon stops: take no new work, finish what runs.

@@ -21,6 +21,7 @@ use crate::source::read::Progress;
 
 mod compare;
 mod full;
+mod handover;
 mod old;
 mod rehearse;
 mod round;

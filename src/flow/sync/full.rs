@@ -4,13 +4,13 @@
 //! source has an order.
 
 use super::super::guard;
+use super::handover::{Taking, hand_over};
 use super::{Changes, Outcome, Picked, Progress, Report, Round, SyncError};
-use crate::domain::contact::Contact;
 use crate::domain::join::JoinBy;
 use crate::domain::renewal::Mode;
 use crate::source::error::Verdict;
-use crate::source::read::{Job, Position, Taker, Wanted};
-use crate::store::load::{Load, LoadError, Plan, Resume};
+use crate::source::read::{Job, Position, Wanted};
+use crate::store::load::{Load, Plan, Resume};
 
 pub(super) fn full(
     round: &Round<'_>,
@@ -23,16 +23,15 @@ pub(super) fn full(
     let wanted = Wanted::Everything {
         from: from.as_ref(),
     };
-    let mut loading = Loading {
-        is_again: from.is_some(),
+    let taking = Taking {
         identity: feed.join.unwrap_or(JoinBy::Key),
-        load: &mut load,
-        progress,
+        is_again: from.is_some(),
     };
-    let read = feed
-        .source
-        .read(picked, &Job { wanted, halt }, &mut loading);
-    let read = match read.map_err(SyncError::from_read) {
+    let job = Job { wanted, halt };
+    let read = hand_over(&mut load, taking, progress, |giver| {
+        feed.source.read(picked, &job, giver)
+    });
+    let read = match read {
         Ok(read) => read,
         Err(e) => {
             if e.verdict() == Verdict::TryLater {
@@ -66,36 +65,5 @@ fn plan(round: &Round<'_>) -> Plan {
             settings: feed.settings.clone(),
             now: round.began,
         }),
-    }
-}
-
-/// A load that takes what a source hands out.
-struct Loading<'a> {
-    load: &'a mut Load,
-    progress: &'a mut dyn FnMut(Progress),
-    identity: JoinBy,
-    /// It goes on from an earlier one: pages move, and a record may come once more.
-    is_again: bool,
-}
-
-impl Taker for Loading<'_> {
-    type Error = LoadError;
-
-    fn contact(&mut self, contact: Contact) -> Result<(), LoadError> {
-        if self.is_again {
-            let ids = self.identity.ids_of(&contact);
-            if ids.iter().any(|id| self.load.has(id)) {
-                return Ok(());
-            }
-        }
-        self.load.add(&contact)
-    }
-
-    fn position(&mut self, position: &Position) -> Result<(), LoadError> {
-        self.load.checkpoint(&position.0).map(drop)
-    }
-
-    fn progress(&mut self, progress: Progress) {
-        (self.progress)(progress);
     }
 }
