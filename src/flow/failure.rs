@@ -20,7 +20,7 @@ pub enum SyncError {
     Gone,
     #[error("the copy can't be compared")]
     Replica(#[from] ReplicaError),
-    #[error("none of its {rows} rows can be used, so the copy was kept: {first}")]
+    #[error("none of its rows can be used ({rows} read), so the copy was kept: {first}")]
     NothingUsable { rows: u64, first: String },
     #[error("reading it failed in a way that should not happen")]
     Panicked,

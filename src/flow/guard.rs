@@ -33,10 +33,11 @@ pub(super) fn usable(round: &Round<'_>, read: &ReadReport, contacts: u32) -> Res
     if contacts > 0 || round.order.accept {
         return Ok(());
     }
-    let first = read.rejects.rows.values().flat_map(|t| &t.examples).next();
+    let rejects = read.placed_rejects();
+    let first = rejects.rows.values().flat_map(|t| &t.examples).next();
     let first = first.map_or_else(
         || "it holds no records".to_owned(),
-        |example| format!("{}: {}", read.rejects.place(example), example.reason),
+        |example| format!("{}: {}", rejects.place(example), example.reason),
     );
     let rows = read.rows_read;
     Err(SyncError::NothingUsable { rows, first })

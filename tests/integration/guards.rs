@@ -315,7 +315,7 @@ async fn going_back_serves_the_copy_before_until_a_person_has_the_source_read() 
 async fn going_back_needs_no_daemon_and_something_to_go_back_to() {
     let mut office = office_with(100).await;
     let nothing = run(&office, &["replica", "rollback", "crm"]).await;
-    assert!(String::from_utf8_lossy(&nothing.stderr).contains("no earlier generation"));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("no copy before this one"));
     let unknown = run(&office, &["replica", "rollback", "erp"]).await;
     assert!(
         String::from_utf8_lossy(&unknown.stderr).contains("there is no source erp; there are: crm")

@@ -1,6 +1,7 @@
 //! An office with a running daemon and a Hipcall to itself; tests read as what happens in it.
 
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,16 @@ use ringcard::domain::call::{Direction, Skip};
 use ringcard::domain::deadline::Moment;
 use ringcard::flow::office::Flow;
 use ringcard::flow::report::Report;
+use ringcard::flow::sync::{Memory, Order, sync};
 use ringcard::status::Status;
 use ringcard::system::clock::Clock;
 use ringcard::system::control::{ControlError, Request, ask};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub const CUSTOMER: &str = "+905325550101";
 pub const OFFICE: &str = "+908505550100";
@@ -186,6 +190,16 @@ impl Office {
         ask(&self.path("run/control.sock"), &request, |_| {}).await
     }
 
+    /// Runs a command of the program itself, with this office's configuration.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringcard"));
+        command.env_remove("NOTIFY_SOCKET").arg("--config");
+        command.arg(self.made_up.config_path()).args(arguments);
+        let output = command.kill_on_drop(true).output();
+        let output = tokio::time::timeout(PATIENCE, output).await;
+        output.unwrap().unwrap()
+    }
+
     pub async fn sync(&self) -> Result<Vec<Report>, ControlError> {
         self.ask(Request::Sync {
             source: None,
@@ -203,6 +217,17 @@ impl Office {
             full: false,
         };
         self.ask(request).await.unwrap()
+    }
+
+    /// As its schedule would have the first source read.
+    pub async fn sync_by(&self, order: Order) -> Report {
+        let flow = self.running().flow.clone();
+        let work = move || {
+            let feed = &flow.office.load().feeds[0];
+            let (memory, halt) = (Memory::default(), CancellationToken::new());
+            sync(feed, &memory, &flow.witnesses(), order, &halt, &mut |_| {})
+        };
+        tokio::task::spawn_blocking(work).await.unwrap().unwrap()
     }
 
     pub fn now(&self) -> Moment {
