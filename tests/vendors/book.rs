@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 const HOUR: i64 = 3600;
-/// From the last person to now: a day later, Ringcard would not look so far back.
-const AGO: i64 = 12 * HOUR;
+/// From the last person to now: an hour later, Ringcard would not look so far back.
+const AGO: i64 = HOUR - 600;
 /// Between two changes: longer than any connector's overlap.
 const PACE: i64 = 240;
 

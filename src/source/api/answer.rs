@@ -78,8 +78,8 @@ const MESSAGES: [&str; 10] = [
     "errors[0]",
 ];
 
-/// Memory for one answer, taken apart: an eighth of what the unit allows the daemon would be four times too
-/// little for the 8 MiB of a large page, and three eighths leave it what a load and the calls take.
+/// Memory for one answer, taken apart: more than 8 MiB of large records take, and three eighths of what the unit
+/// allows the daemon, which leaves enough for a load and the calls.
 pub(super) const MEMORY: usize = 96 << 20;
 /// What serde_json takes on a 64-bit machine beside the letters: a map begins with a node of 11 members, nodes
 /// are half full where names come in order, a list begins with four and is doubled, a text is an allocation.
