@@ -14,6 +14,7 @@ use ringcard::domain::call::{Direction, Skip};
 use ringcard::domain::deadline::Moment;
 use ringcard::flow::office::Flow;
 use ringcard::flow::report::Report;
+use ringcard::flow::sync::{Memory, Order, sync};
 use ringcard::status::Status;
 use ringcard::system::clock::Clock;
 use ringcard::system::control::{ControlError, Request, ask};
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub const CUSTOMER: &str = "+905325550101";
 pub const OFFICE: &str = "+908505550100";
@@ -215,6 +217,17 @@ impl Office {
             full: false,
         };
         self.ask(request).await.unwrap()
+    }
+
+    /// As its schedule would have the first source read.
+    pub async fn sync_by(&self, order: Order) -> Report {
+        let flow = self.running().flow.clone();
+        let work = move || {
+            let feed = &flow.office.load().feeds[0];
+            let (memory, halt) = (Memory::default(), CancellationToken::new());
+            sync(feed, &memory, &flow.witnesses(), order, &halt, &mut |_| {})
+        };
+        tokio::task::spawn_blocking(work).await.unwrap().unwrap()
     }
 
     pub fn now(&self) -> Moment {

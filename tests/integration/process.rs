@@ -26,7 +26,7 @@ pub fn ringcard(config: &Path) -> Command {
 }
 
 /// A daemon as a process, with systemd's side of the notifications.
-struct Process {
+pub struct Process {
     child: Child,
     notifications: tokio::net::UnixDatagram,
     panel: Panel,
@@ -34,7 +34,7 @@ struct Process {
 
 impl Process {
     /// Started on a fixed port, and ready.
-    async fn start(office: &Office) -> Process {
+    pub async fn start(office: &Office) -> Process {
         let port = free_port();
         office.configure(|config| {
             let listen = config
@@ -84,7 +84,7 @@ impl Process {
         call
     }
 
-    async fn killed(mut self) {
+    pub async fn killed(mut self) {
         self.child.kill().await.unwrap();
     }
 

@@ -116,8 +116,10 @@ end_process() {
 
 # Removes DIR, but nothing that is not a server's directory.
 remove_directory() {
-    cd /
-    if [[ -f "$1/$MARK" ]]; then rm -rf "$1"; fi
+    local directory
+    directory=$(realpath "$1")
+    cd / # it may be where we are
+    if [[ -f "$directory/$MARK" ]]; then rm -rf "$directory"; fi
 }
 
 # The watch ends first, all of its group; a watch at work has taken its file away.

@@ -4,6 +4,12 @@
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+#[allow(
+    dead_code,
+    reason = "shared with tests/integration, which uses all of it"
+)]
+#[path = "../integration/office.rs"]
+mod office;
 #[path = "../servers/mod.rs"]
 mod servers;
 
@@ -11,12 +17,7 @@ mod both;
 mod branch;
 mod database;
 mod mariadb;
-#[allow(
-    dead_code,
-    reason = "shared with tests/integration, which uses all of it"
-)]
-#[path = "../integration/office.rs"]
-mod office;
+mod period;
 mod postgres;
 mod reading;
 mod sqlserver;

@@ -158,3 +158,19 @@ fn two_hundred_thousand_rows_take_hardly_more_memory_than_twenty_thousand() {
     // are 8 bytes each, and the load's tables have a bounded cache.
     assert!(many < some + 32 * 1024, "{some} KiB, {many} KiB");
 }
+
+#[test]
+fn a_server_of_the_tests_leaves_nothing_behind_wherever_it_is_named_from() {
+    let directory = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/postgres");
+    for what in ["start", "stop"] {
+        let mut command = Command::new(script);
+        command.args([what, "cluster"]).current_dir(&directory);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+}

@@ -45,6 +45,8 @@ impl Renewal {
                 self.stamps = now;
                 feed.source = source;
                 flow.board.clear(AlarmId::TokenKept, &subject);
+                // One that was about to expire is no more.
+                flow.renewed.notify_waiters();
                 info!(source = %name, "new secrets are in use");
             }
             Err(reason) => {
