@@ -1,14 +1,14 @@
 //! Who is in a vendor's CRM, and what becomes of them: the same people for all vendors.
 //!
-//! They were written down an hour apart, the last of them twelve hours ago; what a test does comes minutes apart
+//! They were written down an hour apart, the last of them fifty minutes ago; what a test does comes minutes apart
 //! after that. So it is no matter of chance what an overlap of some minutes covers, and nothing lies in the future.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 const HOUR: i64 = 3600;
-/// From the last person to now: an hour later, Ringcard would not look so far back.
-const AGO: i64 = HOUR - 600;
+/// From the last person to now: after an hour Ringcard would not look so far back.
+const AGO: i64 = 50 * 60;
 /// Between two changes: longer than any connector's overlap.
 const PACE: i64 = 240;
 
