@@ -62,6 +62,12 @@ pub(super) async fn read<S: Session, E>(
         _ => None,
     };
     let from = since.map(|since| since.before(settings.queries.overlap));
+    // Before the changes: a record that was made anew under its key is among them, and stays.
+    if let (Some(from), Some(deleted)) = (from, &settings.queries.deleted) {
+        let asked = ask.asked("deleted-query", deleted, Some(from));
+        let mut gone = |identity: &str| taker.gone(identity);
+        identities(session, settings, &asked, &mut gone).await?;
+    }
     let asked = match from {
         Some(from) => ask.changes(session, from).await?,
         None => ask.asked("query", &settings.queries.query, None),
@@ -79,11 +85,6 @@ pub(super) async fn read<S: Session, E>(
         rejects: rows.rejects,
         ..Given::default()
     });
-    if let (Some(from), Some(deleted)) = (from, &settings.queries.deleted) {
-        let asked = ask.asked("deleted-query", deleted, Some(from));
-        let mut gone = |identity: &str| contacts.taker.gone(identity);
-        identities(session, settings, &asked, &mut gone).await?;
-    }
     // Never backwards: what was known once is known.
     given.cursor = match (greatest, since) {
         (Some(greatest), since) => Some(greatest.or_later(since)),
