@@ -5,17 +5,26 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, Zoned};
 
 use crate::domain::renewal::{Depth, Mode};
-use crate::domain::schedule::{Since, Timetable};
+use crate::domain::schedule::{Schedule, Since, Timetable};
 use crate::flow::office::Feed;
 
 /// How soon a source that has never been read is tried again.
 const FIRST_COPY: Duration = Duration::from_secs(60);
+/// How soon a look for deleted records is tried again that has failed or was held, and doubled each time: it may
+/// read everything, and write it, only to fail again. Changes are put in meanwhile.
+const THOROUGH_AGAIN: Duration = Duration::from_secs(3600);
+const MOST_DOUBLED: u32 = 4;
 
 pub(super) struct Timers {
     quick: Timer,
     thorough: Timer,
-    /// A try to look for deleted records has failed: with the next one it is tried again, and not at once.
-    is_owed: bool,
+    owed: Option<Owed>,
+}
+
+/// A try to look for deleted records has failed: with a later sync it is tried again.
+struct Owed {
+    since: Timer,
+    tries: u32,
 }
 
 struct Timer {
@@ -61,7 +70,7 @@ impl Timers {
         Timers {
             quick: Timer::new(),
             thorough: then.map_or_else(Timer::new, Timer::from),
-            is_owed: false,
+            owed: None,
         }
     }
 
@@ -76,9 +85,20 @@ impl Timers {
         if !feed.source.abilities().changes {
             return (quick, Depth::Quick);
         }
+        if let Some(Owed { since, tries }) = &self.owed {
+            let pause = THOROUGH_AGAIN * 2_u32.pow((*tries).min(MOST_DOUBLED));
+            let is_due = wait(&Schedule::Every(pause), since) <= quick;
+            return (
+                quick,
+                if is_due {
+                    Depth::Thorough
+                } else {
+                    Depth::Quick
+                },
+            );
+        }
         let thorough = wait(&table.thorough, &self.thorough);
         match thorough <= quick {
-            true if self.is_owed => (quick, Depth::Thorough),
             true => (thorough, Depth::Thorough),
             false => (quick, Depth::Quick),
         }
@@ -89,10 +109,22 @@ impl Timers {
         self.quick = Timer::new();
         match mode {
             Some(Mode::Full | Mode::Comparison) => {
-                (self.thorough, self.is_owed) = (Timer::new(), false);
+                (self.thorough, self.owed) = (Timer::new(), None);
             }
             Some(Mode::Increment) => {}
-            None => self.is_owed |= depth != Depth::Quick,
+            None if depth == Depth::Quick => {}
+            None => {
+                let before = self.owed.take().map(|owed| owed.tries);
+                self.owed = Some(Owed {
+                    since: Timer::new(),
+                    tries: before.map_or(0, |tries| tries + 1),
+                });
+            }
         }
+    }
+
+    /// What a look for deleted records has told is not over because changes could be put in.
+    pub(super) fn is_owed(&self) -> bool {
+        self.owed.is_some()
     }
 }
