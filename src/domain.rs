@@ -29,5 +29,6 @@ pub mod phone;
 pub mod renewal;
 pub mod schedule;
 pub mod silence;
+pub mod tally;
 pub mod template;
 pub mod words;

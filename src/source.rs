@@ -34,6 +34,7 @@ mod http;
 pub mod json;
 mod metered;
 mod ndjson;
+mod owned;
 mod pass;
 pub mod read;
 pub mod reject;

@@ -12,6 +12,7 @@ use super::source::Sample;
 use super::terminal::{complain, progress, say};
 use super::{Failure, load};
 use crate::config::Config;
+use crate::domain::tally::counted;
 use crate::flow::office::Feed;
 use crate::flow::sync::{Memory, Order, Witnesses, sync};
 use crate::hipcall::Connector;
@@ -29,9 +30,9 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     let config = load(path)?;
     say(&format!("{}: no problems", path.display()));
     for account in &config.accounts {
-        let secrets = account.webhook_secrets.len();
+        let secrets = counted(account.webhook_secrets.len() as u64, "webhook secret");
         say(&format!(
-            "account {}: token and {secrets} webhook secrets can be read",
+            "account {}: token and {secrets} can be read",
             account.name
         ));
     }
@@ -144,6 +145,8 @@ fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
             &mut |p| progress(&format!("{}: {} rows", source.name(), p.rows)),
         )
     });
-    let report = report.map_err(|e| chain::of(&e))?;
+    let mut report = report.map_err(|e| chain::of(&e))?;
+    // Beside an empty copy everything is new; what it would change is `sync --dry-run`'s to show.
+    report.rehearsal = None;
     Ok(report.to_string())
 }

@@ -11,6 +11,7 @@ use super::terminal::{ago, say, say_json, span, table};
 use crate::config::Config;
 use crate::domain::call::Skip;
 use crate::domain::fate::Why;
+use crate::domain::tally::counted;
 use crate::status::{AccountStatus, ClockStatus, Records, SourceStatus, Status};
 use crate::system::control::{Request, ask};
 
@@ -42,8 +43,10 @@ fn show(status: &Status) -> String {
     parts.push(String::new());
     let outbox = status.outbox;
     parts.push(format!(
-        "outbox: {} waiting, {} parked, {} comments due",
-        outbox.waiting, outbox.parked, outbox.comments
+        "outbox: {} waiting, {} parked, {} due",
+        outbox.waiting,
+        outbox.parked,
+        counted(outbox.comments as u64, "comment")
     ));
     parts.extend(clock(status.clock));
     let unreadable: u64 = webhook.unreadable.values().sum();
@@ -86,7 +89,7 @@ fn accounts(status: &Status) -> String {
     }
     for (name, account) in &status.accounts {
         let card = match account.last_card_ms {
-            Some(ms) => format!("{}, {ms:.0} ms", ago(account.last_card)),
+            Some(ms) => format!("{}, {}", ago(account.last_card), moment(ms)),
             None => ago(account.last_card),
         };
         rows.push(vec![
@@ -94,16 +97,24 @@ fn accounts(status: &Status) -> String {
             ago(account.last_event),
             card,
             account.delivered.to_string(),
-            counted(&account.expired, Why::reason),
-            counted(&account.dropped, Why::reason),
+            summed(&account.expired, Why::reason),
+            summed(&account.dropped, Why::reason),
             account.parked.to_string(),
-            counted(&account.skipped, Skip::reason),
+            summed(&account.skipped, Skip::reason),
         ]);
         if let (true, Some(row)) = (with_users, rows.last_mut()) {
             row.push(users(account));
         }
     }
     table(&rows)
+}
+
+/// Tenths of a second are what a person tells apart; beneath them it was at once, and milliseconds say how much.
+fn moment(ms: f64) -> String {
+    match ms {
+        ms if ms < 100.0 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1000.0),
+    }
 }
 
 fn users(account: &AccountStatus) -> String {
@@ -115,13 +126,14 @@ fn users(account: &AccountStatus) -> String {
 }
 
 /// The sum, and of what it is made up.
-fn counted<K: Copy>(counts: &BTreeMap<K, u64>, reason: fn(K) -> &'static str) -> String {
+fn summed<K: Copy>(counts: &BTreeMap<K, u64>, reason: fn(K) -> &'static str) -> String {
     let total: u64 = counts.values().sum();
     let reasons = counts
         .iter()
         .map(|(why, n)| format!("{n} {}", reason(*why)));
-    match total {
-        0 => "0".into(),
+    match (total, counts.len()) {
+        (0, _) => "0".into(),
+        (_, 1) => reasons.collect(),
         _ => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
     }
 }
@@ -142,8 +154,8 @@ fn sources(status: &Status) -> String {
             name.clone(),
             ago(source.last_good),
             match source.records {
-                Records::Contacts => format!("{} contacts", source.contacts),
-                Records::Balances => format!("{} balances", source.contacts),
+                Records::Contacts => counted(source.contacts.into(), "contact"),
+                Records::Balances => counted(source.contacts.into(), "balance"),
             },
             match source.records {
                 Records::Contacts => source.numbers.to_string(),
@@ -194,9 +206,10 @@ fn rejected(source: &SourceStatus) -> String {
         .rows
         .iter()
         .map(|(reason, tally)| format!("{} {}", tally.count, reason.words()));
-    match rejects.rows_rejected() {
-        0 => "0".into(),
-        total => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
+    match (rejects.rows_rejected(), rejects.rows.len()) {
+        (0, _) => "0".into(),
+        (_, 1) => reasons.collect(),
+        (total, _) => format!("{total}: {}", reasons.collect::<Vec<_>>().join("; ")),
     }
 }
 
@@ -247,10 +260,31 @@ mod tests {
         let shown = accounts(&status);
         for told in [
             "3: 2 the call has ended; 1 no connection to Hipcall",
-            "1: 1 dropped by hand",
-            "3: 3 the number is withheld",
+            "  1 dropped by hand",
+            "  3 the number is withheld",
         ] {
             assert!(shown.contains(told), "{shown}");
+        }
+    }
+
+    #[test]
+    fn times_and_counts_are_told_as_people_say_them() {
+        for (ms, told) in [
+            (0.4, "0 ms"),
+            (99.4, "99 ms"),
+            (312.0, "0.3 s"),
+            (1_249.0, "1.2 s"),
+        ] {
+            assert_eq!(moment(ms), told);
+        }
+        let mut status = Status::default();
+        for (comments, told) in [
+            (0, "0 comments due"),
+            (1, "1 comment due"),
+            (2, "2 comments due"),
+        ] {
+            status.outbox.comments = comments;
+            assert!(show(&status).contains(told), "{}", show(&status));
         }
     }
 

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::renewal::Depth;
 use crate::flow::callers::Recent;
 use crate::flow::office::{Feed, Office};
+use crate::flow::report::failed;
 use crate::flow::sync::{self as flow, Memory, Order, Report, Witnesses};
 use crate::source::read::Progress;
 use crate::store::StateLock;
@@ -92,7 +93,7 @@ async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Fa
     }
     match failures.is_empty() {
         true => Ok(reports),
-        false => Err(Failure::Other(failures.join("\n"))),
+        false => Err(Failure::Other(failed(&failures, &reports))),
     }
 }
 

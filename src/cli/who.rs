@@ -88,14 +88,14 @@ fn told(explanation: &Explanation) -> String {
     }
     lines.push(line(
         "source",
-        &format!("{source}, written {}", ago(explanation.as_of)),
+        &format!("{source}, as of {}", ago(explanation.as_of)),
     ));
     let record = explanation.record.iter();
     lines.extend(record.map(|record| line("record", record)));
     let values = explanation.values.iter();
     lines.extend(values.map(|v| {
         let age = ago(Some(v.as_of));
-        line(&v.value, &format!("{}, written {age}", v.source))
+        line(&v.value, &format!("{}, as of {age}", v.source))
     }));
     let owner = explanation.owner.iter();
     lines.extend(owner.map(|missing| line("owner", missing)));

@@ -12,6 +12,7 @@ use crate::domain::renewal::Depth;
 use crate::flow::deliver::Delivery;
 use crate::flow::office::Flow;
 use crate::flow::replica::{self, Copy, copies};
+use crate::flow::report::failed;
 use crate::flow::sync::{Order, Report};
 use crate::source::read::Progress;
 use crate::store::outbox::{Entry, OutboxError, Phase};
@@ -185,6 +186,6 @@ async fn sync(feeds: &Feeds, source: Option<&str>, order: Order, answers: Answer
     }
     match failures.is_empty() {
         true => answers.done(reports).await,
-        false => answers.failed(failures.join("\n")).await,
+        false => answers.failed(failed(&failures, &reports)).await,
     }
 }

@@ -54,7 +54,9 @@ pub struct Recognised {
 pub struct Sight {
     pub before: Filling,
     pub after: Filling,
-    /// Records of the copy that are not among the new ones, whoever came in their place.
+    /// Records of the copy that are taken out of it, where they were counted, whoever came in their place.
+    pub removed: u64,
+    /// Of the copy: records whose id is not among the new ones, nor any of their numbers, by a sample.
     pub replaced: u64,
     /// Of the new records: values that there are but could not be read.
     pub unreadable_numbers: u64,
@@ -87,6 +89,11 @@ pub enum Doubt {
         gone: u64,
         of: u64,
     },
+    /// The list is as long as it was, and another one.
+    Replaced {
+        replaced: u64,
+        of: u64,
+    },
     Blanked {
         part: Part,
         lost: u64,
@@ -106,6 +113,10 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Doubt::Removed { gone, of } => write!(f, "{gone} of {of} records would be removed"),
+            Doubt::Replaced { replaced, of } => write!(
+                f,
+                "{replaced} of {of} records would be others or have other numbers"
+            ),
             Doubt::Blanked { part, lost, of } => {
                 write!(f, "{lost} of {of} {} would be empty", part.words())
             }
@@ -135,13 +146,19 @@ pub fn judge(limits: &Limits, sight: &Sight) -> Vec<Doubt> {
     let (before, after) = (&sight.before, &sight.after);
     let mut doubts = Vec::new();
     let of = before.records;
-    let gone = of.saturating_sub(after.records).max(sight.replaced.min(of));
-    if let Some(share) = limits.removed
+    let is_too_many = |gone: u64| {
         // Of a short list all may be so many rows, and nobody left is never right.
-        && (gone > limits.removed_rows || (gone > 0 && after.records == 0))
-        && is_more(gone, share, of)
-    {
-        doubts.push(Doubt::Removed { gone, of });
+        let rows = gone > limits.removed_rows || (gone > 0 && after.records == 0);
+        limits
+            .removed
+            .is_some_and(|share| rows && is_more(gone, share, of))
+    };
+    let gone = of.saturating_sub(after.records).max(sight.removed.min(of));
+    let replaced = sight.replaced.min(of);
+    match is_too_many(gone) {
+        true => doubts.push(Doubt::Removed { gone, of }),
+        false if is_too_many(replaced) => doubts.push(Doubt::Replaced { replaced, of }),
+        false => {}
     }
     let parts = [
         (Part::Name, before.named, after.named, 0),
@@ -188,6 +205,7 @@ impl Doubt {
     fn count(&self) -> u64 {
         match self {
             Doubt::Removed { gone, .. } => *gone,
+            Doubt::Replaced { replaced, .. } => *replaced,
             Doubt::Blanked { lost, .. } => *lost,
             Doubt::Drifted { odd, .. } => *odd,
             Doubt::Callers(callers) => callers.before.saturating_sub(callers.after) as u64,
@@ -197,6 +215,7 @@ impl Doubt {
     fn is_like(&self, other: &Doubt) -> bool {
         match (self, other) {
             (Doubt::Removed { .. }, Doubt::Removed { .. })
+            | (Doubt::Replaced { .. }, Doubt::Replaced { .. })
             | (Doubt::Callers(_), Doubt::Callers(_)) => true,
             (Doubt::Blanked { part, .. }, Doubt::Blanked { part: other, .. })
             | (Doubt::Drifted { part, .. }, Doubt::Drifted { part: other, .. }) => part == other,
@@ -308,12 +327,17 @@ mod tests {
         assert_eq!(told(&swapped(100)), [""; 0]);
         assert_eq!(
             told(&swapped(950)),
-            ["950 of 1000 records would be removed"]
+            ["950 of 1000 records would be others or have other numbers"]
         );
-        // What is told is never more than there was, and never less than the lists' lengths say.
+        let counted = Sight {
+            removed: 200,
+            ..sight(full(1000), full(1000))
+        };
+        assert_eq!(told(&counted), ["200 of 1000 records would be removed"]);
+        // What is told is never more than there was.
         assert_eq!(
             told(&swapped(2000)),
-            ["1000 of 1000 records would be removed"]
+            ["1000 of 1000 records would be others or have other numbers"]
         );
     }
 

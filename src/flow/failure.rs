@@ -20,7 +20,7 @@ pub enum SyncError {
     Gone,
     #[error("the copy can't be compared")]
     Replica(#[from] ReplicaError),
-    #[error("none of its {rows} rows can be used, so the copy was kept: {first}")]
+    #[error("none of its rows can be used ({rows} read), so the copy was kept: {first}")]
     NothingUsable { rows: u64, first: String },
     #[error("reading it failed in a way that should not happen")]
     Panicked,
@@ -30,6 +30,11 @@ impl SyncError {
     /// Whether the published copy is as good as it was meant to be.
     pub fn is_nothing_new(&self) -> bool {
         matches!(self, SyncError::Source(e) if e.verdict() == Verdict::NothingNew)
+    }
+
+    /// Whether the source does not know us, which only a person can mend.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, SyncError::Source(e) if e.refused_credential().is_some())
     }
 
     pub fn verdict(&self) -> Verdict {

@@ -21,10 +21,11 @@ pub(super) fn usable(round: &Round<'_>, read: &ReadReport, contacts: u32) -> Res
     if contacts > 0 || round.order.accept {
         return Ok(());
     }
-    let first = read.rejects.rows.values().flat_map(|t| &t.examples).next();
+    let rejects = read.placed_rejects();
+    let first = rejects.rows.values().flat_map(|t| &t.examples).next();
     let first = first.map_or_else(
         || "it holds no records".to_owned(),
-        |example| format!("{}: {}", read.rejects.place(example), example.reason),
+        |example| format!("{}: {}", rejects.place(example), example.reason),
     );
     let rows = read.rows_read;
     Err(SyncError::NothingUsable { rows, first })
@@ -47,7 +48,11 @@ pub(super) fn check(
     let sight = Sight {
         callers: recognised(round, &current, built.replica()),
         after: filling(built.replica()),
-        replaced: removed.unwrap_or_else(|| replaced(feed, &current, built.replica())),
+        removed: removed.unwrap_or_default(),
+        replaced: match removed {
+            Some(_) => 0,
+            None => replaced(feed, &current, built.replica()),
+        },
         ..sight(&current, &read.rejects)
     };
     let doubts = judge(&feed.guards, &sight);

@@ -71,11 +71,20 @@ pub struct Rehearsal {
     pub callers: Option<[usize; 3]>,
 }
 
+/// Why sources were not read, and which were all the same.
+pub fn failed(failures: &[String], read: &[Report]) -> String {
+    let names: Vec<&str> = read.iter().map(|report| &*report.source).collect();
+    let others = match names.is_empty() {
+        true => String::new(),
+        false => format!("\nread all the same: {}", names.join(", ")),
+    };
+    format!("{}{others}", failures.join("\n"))
+}
+
 impl Report {
-    /// With what was read. Only a file has lines by which a row is found again.
+    /// With what was read.
     pub(super) fn of(self, read: ReadReport) -> Report {
-        let (rows, mut rejects) = (read.rows_read, read.rejects);
-        rejects.are_records = read.digest.is_none();
+        let (rows, rejects) = (read.rows_read, read.placed_rejects());
         let notices = read.notices.into_iter().map(|notice| match notice.kind {
             NoticeKind::PeriodOver | NoticeKind::PeriodEnds => Noticed {
                 words: notice.words,

@@ -180,6 +180,16 @@ pub struct ReadReport {
     pub notices: Vec<Notice>,
 }
 
+impl ReadReport {
+    /// What could not be used. Only a file has lines by which a row is found again.
+    pub fn placed_rejects(&self) -> Rejects {
+        Rejects {
+            are_records: self.digest.is_none(),
+            ..self.rejects.clone()
+        }
+    }
+}
+
 /// Something that is not wrong yet, or that the source can't tell from what is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {

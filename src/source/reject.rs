@@ -44,7 +44,7 @@ impl RowReason {
             RowReason::BrokenQuote => "a quote inside a quoted value is not doubled",
             RowReason::InvalidBytes => "has bytes that are no letters in the file's encoding",
             RowReason::NoNumber => "no number is given",
-            RowReason::NoUsableNumber => "none of its numbers can be used",
+            RowReason::NoUsableNumber => "no number of the row can be used",
             RowReason::NoName => "neither a name nor a company is given",
             RowReason::DuplicateKey => "an earlier row has the same key",
             RowReason::NoId => "the join column is empty, so whose values these are is unknown",

@@ -91,6 +91,14 @@ impl Branch {
         cards == 0 && self.office.skipped(Skip::UnknownCaller) > before
     }
 
+    /// What a command of the program itself prints; it must succeed.
+    pub async fn said(&self, arguments: &[&str]) -> String {
+        let output = self.office.run(arguments).await;
+        let [out, error] = [output.stdout, output.stderr].map(|t| String::from_utf8(t).unwrap());
+        assert!(output.status.success(), "{arguments:?}: {out}{error}");
+        out
+    }
+
     /// Reads what has changed.
     pub async fn sync(&self, source: &str) -> Result<Report, ControlError> {
         self.read(source, false).await

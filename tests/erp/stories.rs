@@ -29,6 +29,40 @@ async fn a_customer_of_the_erp_is_known_by_name_and_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_an_operator_show_what_the_erp_gives() {
+    let mut branch = Branch::closed(tryton()).await;
+    let nil = branch.keeper.customer("Nil Işık", "0532 555 08 01").await;
+    branch.keeper.invoice(nil, "1250.50").await;
+    let tested = branch.said(&["source", "test", "customers"]).await;
+    for expected in [
+        "source customers: contacts",
+        "name <- name",
+        "can be asked for",
+    ] {
+        assert!(tested.contains(expected), "{expected} not in:\n{tested}");
+    }
+    let tested = branch.said(&["source", "test", "accounts"]).await;
+    for expected in ["source accounts: balances", "balance", "₺"] {
+        assert!(tested.contains(expected), "{expected} not in:\n{tested}");
+    }
+    branch.office.start().await;
+    for (source, what) in [("customers", " with "), ("accounts", " balance")] {
+        let synced = branch.said(&["sync", "--full", source]).await;
+        assert!(synced.contains(what), "{synced}");
+        assert!(synced.contains(" published, "), "{synced}");
+    }
+    let known = branch.said(&["lookup", "0532 555 08 01"]).await;
+    for expected in [
+        "Nil Işık",
+        "₺1.250,50 Borç",
+        "source   customers",
+        "accounts",
+    ] {
+        assert!(known.contains(expected), "{expected} not in:\n{known}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_invoice_is_on_the_card_though_the_customer_did_not_change() {
     let mut branch = Branch::closed(tryton()).await;
     let mehmet = branch

@@ -2,16 +2,10 @@
 
 use std::process::Output;
 
-use crate::office::{CUSTOMER, Office, PATIENCE};
-use crate::process::ringcard;
+use crate::office::{CUSTOMER, Office};
 
 pub async fn run(office: &Office, arguments: &[&str]) -> Output {
-    let mut command = ringcard(&office.made_up.config_path());
-    let output = command.args(arguments).output();
-    tokio::time::timeout(PATIENCE, output)
-        .await
-        .unwrap()
-        .unwrap()
+    office.run(arguments).await
 }
 
 pub async fn said(office: &Office, arguments: &[&str]) -> String {
@@ -165,7 +159,7 @@ async fn check_tells_what_can_be_known_before_starting() {
     let told = said(&office, &["check"]).await;
     for expected in [
         "no problems",
-        "token and 1 webhook secrets",
+        "token and 1 webhook secret can be read",
         "a self-signed one is made",
         "972 contacts",
     ] {
@@ -189,6 +183,32 @@ async fn check_tells_what_can_be_known_before_starting() {
     let output = run(&office, &["check"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("contacts.csv does not exist"));
+}
+
+#[tokio::test]
+async fn a_sync_of_all_says_what_failed_and_what_was_read_all_the_same() {
+    let mut office = Office::open().await;
+    office.configure(|config| {
+        format!(
+            "{config}\n[[source]]\nname = \"list\"\ntype = \"csv\"\npath = \"gone.csv\"\n\
+             [source.columns]\nname = \"Name\"\nnumbers = \"Phone\"\n"
+        )
+    });
+    office.reload().await;
+    for _ in 0..2 {
+        let output = run(&office, &["sync"]).await;
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.contains("list: ") && told.contains("gone.csv does not exist"),
+            "{told}"
+        );
+        assert!(told.ends_with("\nread all the same: crm\n"), "{told}");
+        if office.path("run/control.sock").exists() {
+            office.stop().await;
+            let _ = std::fs::remove_file(office.path("run/control.sock"));
+        }
+    }
 }
 
 #[tokio::test]

@@ -75,11 +75,11 @@ async fn a_broken_export_keeps_the_copy_and_says_what_is_wrong() {
         (b"Name;Phone\nA;1\n", "has no column"),
         (
             b"Cari Kodu;Ad Soyad;Firma;Cep;Telefon;Bakiye;D\xc3\xb6viz\n",
-            "none of its 0 rows can be used",
+            "none of its rows can be used (0 read)",
         ),
         (
             b"Cari Kodu;Ad Soyad;Firma;Cep;Telefon;Bakiye;D\xc3\xb6viz\n1;A;;x;;;\n",
-            "none of its 1 rows can be used",
+            "none of its rows can be used (1 read), so the copy was kept: line 2",
         ),
     ];
     for (text, expected) in cases {

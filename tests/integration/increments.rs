@@ -313,7 +313,7 @@ async fn another_list_of_the_same_length_is_held() {
     };
     let held = branch.sync(order).await.unwrap_err().to_string();
     assert!(
-        held.contains("100 of 100 records would be removed"),
+        held.contains("100 of 100 records would be others"),
         "{held}"
     );
     // The same people under new ids are known by their numbers.

@@ -132,7 +132,10 @@ async fn an_id_that_two_balances_have_shows_neither() {
     let reports = office.accept().await;
     let erp = reports.iter().find(|r| r.source == "erp").unwrap();
     assert_eq!((erp.contacts, erp.doubtful_ids), (3, 1));
-    assert!(erp.to_string().contains("1 ids that several records have"));
+    assert!(
+        erp.to_string()
+            .contains("1 id of several records: not used")
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! An office with a running daemon and a Hipcall to itself; tests read as what happens in it.
 
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use ringcard::system::clock::Clock;
 use ringcard::system::control::{ControlError, Request, ask};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -184,6 +186,16 @@ impl Office {
 
     pub async fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, ControlError> {
         ask(&self.path("run/control.sock"), &request, |_| {}).await
+    }
+
+    /// Runs a command of the program itself, with this office's configuration.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringcard"));
+        command.env_remove("NOTIFY_SOCKET").arg("--config");
+        command.arg(self.made_up.config_path()).args(arguments);
+        let output = command.kill_on_drop(true).output();
+        let output = tokio::time::timeout(PATIENCE, output).await;
+        output.unwrap().unwrap()
     }
 
     pub async fn sync(&self) -> Result<Vec<Report>, ControlError> {

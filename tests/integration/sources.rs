@@ -149,7 +149,7 @@ async fn a_block_pasted_into_the_configuration_can_be_tried_at_once() {
     assert!(told.contains("name Eda Ay"), "{told}");
     let told = said(&office, &["check"]).await;
     assert!(
-        told.contains("source shop: 1 contacts with 1 numbers"),
+        told.contains("source shop: 1 contact with 1 number"),
         "{told}"
     );
 }

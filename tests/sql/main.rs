@@ -8,8 +8,15 @@
 mod servers;
 
 mod both;
+mod branch;
 mod database;
 mod mariadb;
+#[allow(
+    dead_code,
+    reason = "shared with tests/integration, which uses all of it"
+)]
+#[path = "../integration/office.rs"]
+mod office;
 mod postgres;
 mod reading;
 mod sqlserver;

@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -151,6 +152,13 @@ fn desk(crm: &StandIn<Kervan>) -> Desk {
 
 fn office(crm: &StandIn<Kervan>) -> Office {
     desk(crm).open(blocks().1)
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = kervan(30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

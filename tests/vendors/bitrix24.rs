@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -160,6 +161,13 @@ fn office_but(crm: &StandIn<Bitrix24>, text: &str, by: &str) -> Office {
          [source.with]\naddress = \"{address}\"\nuser = \"1\"\n\
          [source.secrets]\ncode = {{ file = \"code\" }}\n"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = bitrix24("contact", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

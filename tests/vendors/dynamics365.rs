@@ -4,6 +4,7 @@ use ringcard::source::error::SourceError;
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office, words};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown, e164};
@@ -249,6 +250,13 @@ fn office_but(crm: &StandIn<Dataverse>, text: &str, by: &str) -> Office {
          [source.with]\naddress = \"{address}\"\nlogin = \"{address}\"\ntenant = \"{TENANT}\"\n\
          client = \"{CLIENT}\"\n[source.secrets]\nclient-secret = {{ file = \"secret\" }}\n"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = dataverse("contacts", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -130,6 +131,13 @@ fn office_but(crm: &StandIn<Hipcall>, text: &str, by: &str) -> Office {
         "[[source]]\nname = \"crm\"\ntype = \"hipcall-at-once\"\nobject = \"{object}\"\nevery = \"1h\"\n\
          [source.with]\naddress = \"{address}\"\n[source.secrets]\ntoken = {{ file = \"hipcall\" }}\n"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = hipcall("contacts", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

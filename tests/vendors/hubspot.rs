@@ -4,6 +4,7 @@ use ringcard::source::error::SourceError;
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office, words};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -219,6 +220,13 @@ fn office_but(crm: &StandIn<HubSpot>, text: &str, by: &str) -> Office {
     desk.at_once_but("hubspot", text, by);
     desk.secret("hubspot", TOKEN);
     desk.open(&block("hubspot-at-once", crm))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = hubspot("contacts", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

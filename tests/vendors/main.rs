@@ -11,6 +11,7 @@
 mod adding;
 mod bitrix24;
 mod book;
+mod command;
 mod dynamics365;
 mod hipcall;
 mod hubspot;

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown, e164};
@@ -237,6 +238,13 @@ fn office_but(crm: &StandIn<Odoo>, text: &str, by: &str) -> Office {
     desk.at_once_but("odoo", text, by);
     desk.secret("odoo", KEY);
     desk.open(&block(crm, "contacts"))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = odoo(30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::odoo::{Database, Raised};
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
@@ -106,6 +107,13 @@ fn office(crm: &StandIn<OldOdoo>) -> Office {
     desk.at_once("odoo-jsonrpc");
     desk.secret("odoo", KEY);
     desk.open(&block(crm, "contacts"))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = odoo(30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

@@ -96,8 +96,8 @@ impl Desk {
     }
 
     fn configuration(&self, sources: &str) -> String {
-        let state = format!("state-dir = {:?}\n", self.path().join("state"));
-        format!("{state}{AROUND}{sources}")
+        let [state, run] = ["state", "run"].map(|name| self.path().join(name));
+        format!("state-dir = {state:?}\nruntime-dir = {run:?}\n{AROUND}{sources}")
     }
 
     /// The configuration's file, for commands.
@@ -106,8 +106,9 @@ impl Desk {
         fs::write(self.path().join("ringcard.toml"), text).unwrap();
     }
 
-    /// The first source, opened.
+    /// The first source, opened; commands find the same configuration.
     pub fn open(self, sources: &str) -> Office {
+        self.write(sources);
         let config = self
             .try_configure(sources)
             .unwrap_or_else(|e| panic!("{e}"));
@@ -170,7 +171,7 @@ impl Taker for Read {
 
 pub struct Office {
     /// Gone with the office.
-    _desk: Desk,
+    desk: Desk,
     config: Config,
     place: usize,
     pub source: Source,
@@ -182,13 +183,18 @@ impl Office {
     fn of(desk: Desk, config: Config, place: usize) -> Office {
         let source = open(&config, place);
         Office {
-            _desk: desk,
+            desk,
             config,
             place,
             source,
             copy: BTreeMap::new(),
             cursor: None,
         }
+    }
+
+    /// Where its configuration is.
+    pub fn path(&self) -> &Path {
+        self.desk.path()
     }
 
     /// As the daemon does it after a restart: all that is remembered is what stands on the disk.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown, e164};
@@ -177,6 +178,13 @@ fn office_but(crm: &StandIn<Pipedrive>, text: &str, by: &str) -> Office {
          [source.with]\naddress = \"{address}\"\n[source.secrets]\n\
          token = {{ file = \"pipedrive\" }}\n{columns}"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = pipedrive("persons", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

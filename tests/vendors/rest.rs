@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -139,6 +140,13 @@ fn office(crm: &StandIn<Shop>) -> Office {
          name = [\"first_name\", \"last_name\"]\ncompany = \"company\"\nemail = \"email\"\n\
          numbers = [\"phone\", \"contacts[*].phone\"]\n"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = shop("pages", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -128,6 +129,13 @@ fn office(crm: &StandIn<Rotating>) -> Office {
         "[[source]]\nname = \"crm\"\ntype = \"rotating\"\n[source.with]\naddress = \"{address}\"\n\
          [source.secrets]\nrefresh-token = {{ file = \"first\" }}\n"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = rotating();
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

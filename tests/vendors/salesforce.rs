@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::book::{Book, Person};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown};
@@ -243,6 +244,13 @@ fn office_but(crm: &StandIn<Salesforce>, text: &str, by: &str) -> Office {
 
 fn log_ins(crm: &StandIn<Salesforce>) -> usize {
     crm.with(|v| v.tokens)
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = salesforce("Contact", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

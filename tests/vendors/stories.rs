@@ -20,6 +20,34 @@ pub trait Crm: Vendor {
     }
 }
 
+/// A stand-in of whichever vendor.
+pub trait Crowd {
+    /// How the first of the people should be known.
+    fn first(&self) -> Shown;
+
+    fn rename_first(&self, last: &str);
+}
+
+impl<V: Crm> Crowd for StandIn<V> {
+    fn first(&self) -> Shown {
+        self.with(|vendor| {
+            let first = vendor.book().living()[0].clone();
+            vendor.shown(&first)
+        })
+    }
+
+    fn rename_first(&self, last: &str) {
+        self.with(|vendor| {
+            let id = vendor.book().living()[0].id;
+            // The daemon has read since the book was written.
+            vendor.book().go_live();
+            vendor
+                .book()
+                .change(id, |person| person.last = last.to_owned());
+        });
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shown {
     pub name: Option<String>,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::book::{Book, Person, time};
+use super::command::Opened;
 use super::office::{Desk, Office};
 use super::stand_in::{Answer, Request, StandIn, Vendor};
 use super::stories::{self, Crm, Shown, e164};
@@ -245,6 +246,13 @@ fn office_but(crm: &StandIn<Zoho>, text: &str, by: &str) -> Office {
          [source.with]\naccounts = \"{address}\"\n[source.secrets]\nclient-id = {{ file = \"id\" }}\n\
          client-secret = {{ file = \"secret\" }}\nrefresh-token = {{ file = \"refresh\" }}\n"
     ))
+}
+
+/// For what holds of every vendor.
+pub fn opened() -> Opened {
+    let crm = zoho("Contacts", 30);
+    let office = office(&crm);
+    (Box::new(crm), office)
 }
 
 #[test]

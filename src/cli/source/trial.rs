@@ -38,6 +38,7 @@ pub(super) async fn test(path: &Path, name: &str, json: bool) -> Result<ExitCode
         source: &source,
         locale: config.locale,
         notes: &notes,
+        is_whole: end.is_ok(),
     };
     match json {
         true => say_json(&shown),

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::sample::{Record, Remark, Sample, Value};
 use crate::domain::contact::Contact;
 use crate::domain::money::{Locale, Side};
+use crate::domain::tally::counted;
 use crate::source::Source;
 use crate::source::read::Abilities;
 use crate::source::settings::Kind;
@@ -27,6 +28,8 @@ pub(super) struct Told<'a> {
     pub(super) source: &'a Source,
     pub(super) locale: Locale,
     pub(super) notes: &'a [String],
+    /// The read did not fail.
+    pub(super) is_whole: bool,
 }
 
 pub(super) fn told(told: &Told<'_>) -> String {
@@ -41,13 +44,15 @@ pub(super) fn told(told: &Told<'_>) -> String {
         lines.push(String::new());
         lines.extend(record_lines(n + 1, record, told.locale));
     }
-    lines.push(String::new());
-    lines.push(sum(sample));
-    lines.extend(
-        abilities(told.source.abilities())
-            .into_iter()
-            .map(|a| format!("  {a}")),
-    );
+    // Of a source that could not be asked the error says all there is to say.
+    if told.is_whole || !sample.records.is_empty() {
+        lines.push(String::new());
+        lines.push(sum(sample));
+    }
+    if told.is_whole {
+        let can = abilities(told.source.abilities()).into_iter();
+        lines.extend(can.map(|a| format!("  {a}")));
+    }
     lines.extend(told.notes.iter().map(|note| format!("! {note}")));
     lines.join("\n")
 }
@@ -76,7 +81,8 @@ fn sum(sample: &Sample) -> String {
         ),
         None => format!("after {}", span(sample.took)),
     };
-    format!("{records} records, {used} of them can be used; {took}")
+    let records = counted(records as u64, "record");
+    format!("{records}, {used} of them can be used; {took}")
 }
 
 fn span(time: Duration) -> String {

@@ -88,9 +88,10 @@ impl Keeper {
             self.secrets.take_up(&self.flow, &mut self.feed).await;
             let result = self.sync(order, progress, timers.is_owed()).await;
             timers.done(order.depth, result.as_ref().ok().map(|report| report.mode));
+            timers.refused(result.as_ref().is_err_and(SyncError::is_refused));
             if let Some(reply) = reply {
                 // The command may have gone; the sync is done all the same.
-                let _ = reply.send(result);
+                let _ = reply.send(result.map_err(|e| chain::of(&e)));
             }
         }
     }
@@ -109,13 +110,13 @@ impl Keeper {
         }
     }
 
-    /// One sync, told to the board and the log. The error is for a command, in words.
+    /// One sync, told to the board and the log.
     async fn sync(
         &self,
         order: Order,
         progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
         is_owed: bool,
-    ) -> Result<Report, String> {
+    ) -> Result<Report, SyncError> {
         let (feed, memory) = (self.feed.clone(), self.memory.clone());
         let turn = self.turns.clone().acquire_owned().await;
         let witnesses = self.flow.witnesses();
@@ -136,7 +137,7 @@ impl Keeper {
             .await
             .unwrap_or(Err(SyncError::Panicked));
         tell(&self.flow.board, &self.feed, &result, is_owed);
-        result.map_err(|e| chain::of(&e))
+        result
     }
 
     /// Comes when the schedule says so, or after the first wait.

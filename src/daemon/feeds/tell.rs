@@ -107,7 +107,8 @@ fn show(s: &mut SourceStatus, feed: &Feed, report: &Report, now: Timestamp) {
     s.last_error = None;
     (s.is_held, s.is_rolled_back) = (false, false);
     s.mode = Some(report.mode);
-    s.changes = report.changes.or(s.changes);
+    // Of a read of everything it is not known; those of the read before it would be taken for its own.
+    s.changes = report.changes;
     if report.outcome == Outcome::Published {
         (s.contacts, s.numbers) = (report.contacts as u32, report.numbers);
         (s.rows, s.load_seconds) = (report.rows, report.seconds);
@@ -130,9 +131,9 @@ fn log(report: &Report) {
         ..
     } = report;
     let (source, rejected) = (&report.source, report.rejects.rows_rejected());
-    let changes = report.changes.unwrap_or_default().to_string();
+    let changes = report.changes.map(|changes| changes.to_string());
     info!(
-        %source, ?outcome, ?mode, rows, contacts, rejected, %changes, seconds, "synced"
+        %source, ?outcome, ?mode, rows, contacts, rejected, changes, seconds, "synced"
     );
 }
 

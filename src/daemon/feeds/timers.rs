@@ -14,11 +14,16 @@ const FIRST_COPY: Duration = Duration::from_secs(60);
 /// read everything, and write it, only to fail again. Changes are put in meanwhile.
 const THOROUGH_AGAIN: Duration = Duration::from_secs(3600);
 const MOST_DOUBLED: u32 = 4;
+/// Between two tries of a credential that is refused again and again: some 30 a day, where account lockouts count
+/// tries within minutes.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 pub(super) struct Timers {
     quick: Timer,
     thorough: Timer,
     owed: Option<Owed>,
+    /// How often in a row the credential was refused.
+    refused: u32,
 }
 
 /// A try to look for deleted records has failed: with a later sync it is tried again.
@@ -71,6 +76,7 @@ impl Timers {
             quick: Timer::new(),
             thorough: then.map_or_else(Timer::new, Timer::from),
             owed: None,
+            refused: 0,
         }
     }
 
@@ -79,29 +85,51 @@ impl Timers {
         let now = Zoned::now();
         let wait = |schedule, timer: &Timer| table.wait(schedule, &timer.since(), &now, timer.dice);
         let quick = wait(&table.quick, &self.quick);
-        if feed.shelf.current().is_none() {
-            return (quick.min(FIRST_COPY), Depth::Quick);
-        }
+        // A first copy may come soon, but for one that only a person can help to.
+        let quick = match (feed.shelf.current(), self.pause()) {
+            (None, Some(pause)) => {
+                return (
+                    pause.saturating_sub(self.quick.began.elapsed()),
+                    Depth::Quick,
+                );
+            }
+            (None, None) => return (quick.min(FIRST_COPY), Depth::Quick),
+            (Some(_), pause) => quick.max(pause.map_or(Duration::ZERO, |pause| {
+                pause.saturating_sub(self.quick.began.elapsed())
+            })),
+        };
         if !feed.source.abilities().changes {
             return (quick, Depth::Quick);
         }
         if let Some(Owed { since, tries }) = &self.owed {
             let pause = THOROUGH_AGAIN * 2_u32.pow((*tries).min(MOST_DOUBLED));
             let is_due = wait(&Schedule::Every(pause), since) <= quick;
-            return (
-                quick,
-                if is_due {
-                    Depth::Thorough
-                } else {
-                    Depth::Quick
-                },
-            );
+            let depth = if is_due {
+                Depth::Thorough
+            } else {
+                Depth::Quick
+            };
+            return (quick, depth);
         }
         let thorough = wait(&table.thorough, &self.thorough);
         match thorough <= quick {
             true => (thorough, Depth::Thorough),
             false => (quick, Depth::Quick),
         }
+    }
+
+    /// How long a source is left alone that refused the credential: whoever is asked again and again with a
+    /// wrong password may lock the account.
+    fn pause(&self) -> Option<Duration> {
+        let doubled = 2_u32.pow(self.refused.checked_sub(1)?.min(16));
+        Some(LONGEST_PAUSE.min(FIRST_COPY * doubled))
+    }
+
+    pub(super) fn refused(&mut self, is_refused: bool) {
+        self.refused = match is_refused {
+            true => self.refused.saturating_add(1),
+            false => 0,
+        };
     }
 
     /// A sync of this depth has taken this way; or has failed.
@@ -126,5 +154,30 @@ impl Timers {
     /// What a look for deleted records has told is not over because changes could be put in.
     pub(super) fn is_owed(&self) -> bool {
         self.owed.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_refuses_the_credential_is_asked_less_and_less_often() {
+        let mut timers = Timers {
+            quick: Timer::new(),
+            thorough: Timer::new(),
+            owed: None,
+            refused: 0,
+        };
+        assert_eq!(timers.pause(), None);
+        let mut pauses = Vec::new();
+        for _ in 0..40 {
+            timers.refused(true);
+            pauses.extend(timers.pause().map(|pause| pause.as_secs() / 60));
+        }
+        assert_eq!(pauses[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(pauses[39], 60);
+        timers.refused(false);
+        assert_eq!(timers.pause(), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Outcome, Rehearsal, Report};
+use crate::domain::tally::counted;
 use crate::source::reject::Tally;
 use crate::status::Records;
 
@@ -41,8 +42,12 @@ impl fmt::Display for Report {
             ..
         } = self;
         match self.records {
-            Records::Contacts => write!(f, "{source}: {contacts} contacts with {numbers} numbers")?,
-            Records::Balances => write!(f, "{source}: {contacts} balances")?,
+            Records::Contacts => {
+                let (contacts, numbers) =
+                    (counted(*contacts, "contact"), counted(*numbers, "number"));
+                write!(f, "{source}: {contacts} with {numbers}")?;
+            }
+            Records::Balances => write!(f, "{source}: {}", counted(*contacts, "balance"))?,
         }
         write!(f, " {what}, {seconds:.2} s")?;
         if let Some(changes) = &self.changes {
@@ -56,20 +61,18 @@ impl fmt::Display for Report {
         }
         if self.outcome != Outcome::Unchanged {
             let rejected = self.rejects.rows_rejected();
-            write!(f, "\n  {rows} rows read, {rejected} rejected")?;
+            let rows = counted(*rows, "row");
+            write!(f, "\n  {rows} read, {rejected} rejected")?;
         }
         if self.doubtful_ids > 0 {
-            let ids = self.doubtful_ids;
-            write!(
-                f,
-                "\n  {ids} ids that several records have: none of these is used"
-            )?;
+            let ids = counted(self.doubtful_ids, "id");
+            write!(f, "\n  {ids} of several records: not used")?;
         }
         for (reason, tally) in &self.rejects.rows {
-            self.show(f, "rows", reason.words(), tally)?;
+            self.show(f, "row", reason.words(), tally)?;
         }
         for (reason, tally) in &self.rejects.values {
-            self.show(f, "values", reason.words(), tally)?;
+            self.show(f, "value", reason.words(), tally)?;
         }
         Ok(())
     }
@@ -83,7 +86,7 @@ impl Report {
         words: &str,
         tally: &Tally,
     ) -> fmt::Result {
-        write!(f, "\n  {} {kind}: {words}", tally.count)?;
+        write!(f, "\n  {}: {words}", counted(tally.count, kind))?;
         for example in &tally.examples {
             write!(f, "\n    {}", self.rejects.place(example))?;
             if let Some(column) = &example.column {

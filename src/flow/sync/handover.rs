@@ -128,3 +128,113 @@ impl Taker for Giver<'_> {
         (self.progress)(progress);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::source::error::SourceError;
+    use crate::source::reject::Rejects;
+    use crate::store::load::{Made, Plan};
+    use crate::store::replica::Shelf;
+
+    fn contact(n: usize) -> Contact {
+        Contact {
+            key: Some(n.to_string()),
+            name: Some(format!("Contact {n}")),
+            ..Contact::default()
+        }
+    }
+
+    fn taking(is_again: bool) -> Taking {
+        Taking {
+            identity: JoinBy::Key,
+            is_again,
+        }
+    }
+
+    fn read(contacts: usize) -> ReadReport {
+        ReadReport {
+            rows_read: contacts as u64,
+            contacts: contacts as u64,
+            rejects: Rejects::default(),
+            digest: None,
+            as_of: Timestamp::UNIX_EPOCH,
+            cursor: None,
+            notices: Vec::new(),
+        }
+    }
+
+    fn shelf(directory: &tempfile::TempDir) -> Shelf {
+        Shelf::open(directory.path().join("crm")).unwrap().0
+    }
+
+    #[test]
+    fn contacts_arrive_in_the_order_in_which_they_were_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let shelf = shelf(&directory);
+        let mut load = Load::begin(&shelf, &Plan::default()).unwrap();
+        let wanted = 3 * TOGETHER + 1;
+        let report = hand_over(&mut load, taking(false), &mut |_| {}, |giver| {
+            (0..wanted).try_for_each(|n| giver.contact(contact(n)).map_err(ReadError::Row))?;
+            Ok(read(wanted))
+        });
+        assert_eq!(report.unwrap().contacts, wanted as u64);
+        let made = Made {
+            as_of: Timestamp::UNIX_EPOCH,
+            digest: String::new(),
+            cursor: None,
+            history: Default::default(),
+        };
+        load.finish(made).unwrap().publish(&shelf).unwrap();
+        let mut seen = 0;
+        let all = shelf.current().unwrap().each(&mut |found| {
+            assert_eq!(found.key, contact(seen).key);
+            seen += 1;
+        });
+        all.unwrap();
+        assert_eq!(seen, wanted);
+    }
+
+    #[test]
+    fn what_was_read_before_an_error_is_in_the_load() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut load = Load::begin(&shelf(&directory), &Plan::default()).unwrap();
+        let wanted = TOGETHER + 1;
+        let failed = hand_over(&mut load, taking(false), &mut |_| {}, |giver| {
+            (0..wanted).try_for_each(|n| giver.contact(contact(n)).map_err(ReadError::Row))?;
+            Err(SourceError::Halted.into())
+        });
+        assert!(matches!(
+            failed,
+            Err(SyncError::Source(SourceError::Halted))
+        ));
+        assert_eq!(load.contacts(), wanted as u32);
+    }
+
+    #[test]
+    fn a_load_that_fails_ends_the_read_and_says_why() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut load = Load::begin(&shelf(&directory), &Plan::default()).unwrap();
+        let numbers = u64::try_from(crate::domain::contact::NUMBERS_PER_CONTACT).unwrap();
+        let crowded = |n: u64| Contact {
+            loose: (0..numbers)
+                .filter_map(|i| {
+                    let digits = 200_000_000 + n * numbers + i;
+                    crate::domain::dialling::LooseNumber::new(digits, 90)
+                })
+                .collect(),
+            ..contact(0)
+        };
+        let mut given = 0;
+        let failed = hand_over(&mut load, taking(false), &mut |_| {}, |giver| {
+            loop {
+                giver.contact(crowded(given)).map_err(ReadError::Row)?;
+                given += 1;
+            }
+        });
+        assert!(matches!(failed, Err(SyncError::Load(LoadError::TooMany))));
+        assert!(given > 4_000_000 / numbers);
+    }
+}

@@ -60,7 +60,7 @@ pub(super) fn rehearse(
         rehearsing.look_for_removed(current)?;
         let sight = Sight {
             after: rehearsing.filling,
-            replaced: identity.map_or(0, |_| rehearsing.changes.removed),
+            removed: identity.map_or(0, |_| rehearsing.changes.removed),
             callers,
             ..sight(current, &read.rejects)
         };

@@ -15,6 +15,7 @@ use super::description::{ApiSettings, Limits};
 use super::error::{ApiError, Message};
 use super::limits::{http_date, retry_after};
 use super::paging::next_link;
+use super::session::Session;
 
 /// An answer as it came.
 pub(super) struct Raw {
@@ -77,13 +78,55 @@ const MESSAGES: [&str; 10] = [
     "errors[0]",
 ];
 
-pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
+/// Memory for one answer, taken apart: an eighth of what the unit allows the daemon would be four times too
+/// little for the 8 MiB of a large page, and three eighths leave it what a load and the calls take.
+pub(super) const MEMORY: usize = 96 << 20;
+/// What serde_json takes on a 64-bit machine beside the letters: a map begins with a node of 11 members, nodes
+/// are half full where names come in order, a list begins with four and is doubled, a text is an allocation.
+const OBJECT: usize = 648;
+const LIST: usize = 128;
+const MEMBER: usize = 108;
+const TEXT: usize = 16;
+
+pub(super) enum Unparsed {
+    NotJson,
+    TooHeavy,
+}
+
+/// A few letters may be an object of half a kilobyte, so what it would take is reckoned before.
+pub(super) fn parsed(body: &[u8]) -> Result<Value, Unparsed> {
+    match memory(body) > MEMORY {
+        true => Err(Unparsed::TooHeavy),
+        false => serde_json::from_slice(body).map_err(|_| Unparsed::NotJson),
+    }
+}
+
+fn memory(body: &[u8]) -> usize {
+    let (mut in_text, mut escaped, mut sum) = (false, false, body.len());
+    for byte in body {
+        match (byte, in_text) {
+            _ if escaped => escaped = false,
+            (b'\\', true) => escaped = true,
+            (b'"', _) => {
+                in_text = !in_text;
+                sum += TEXT;
+            }
+            (b'{', false) => sum += OBJECT,
+            (b'[', false) => sum += LIST,
+            (b',', false) => sum += MEMBER,
+            _ => {}
+        }
+    }
+    sum
+}
+
+pub(super) fn judge(settings: &ApiSettings, session: &Session, raw: &Raw) -> Judged {
     let (status, host) = (raw.status, host_of(&raw.url));
     let (limits, rules) = (&settings.connector.limits, &settings.connector.errors);
-    let parsed = serde_json::from_slice::<Value>(&raw.body);
+    let parsed = parsed(&raw.body);
     let is_good = (200..300).contains(&status);
     let json = parsed.as_ref().ok();
-    let message = message(settings, json);
+    let message = message(settings, session, json);
     let reported = rules.path.as_ref().and_then(|path| path.find(json?));
     let reported = reported.filter(|e| !matches!(e, Value::Null | Value::Bool(false)));
     // Of an answer that is an error anyway, all of it is looked through.
@@ -112,6 +155,10 @@ pub(super) fn judge(settings: &ApiSettings, raw: &Raw) -> Judged {
         _ if is_good && reported.is_some() => Judged::Wrong(ApiError::Reported { host, message }),
         _ if is_good => match parsed {
             Ok(json) => Judged::Good(Reply::of(raw, limits, Some(json))),
+            Err(Unparsed::TooHeavy) => Judged::Wrong(ApiError::TooHeavy {
+                host,
+                limit: MEMORY,
+            }),
             Err(_) if raw.body.is_empty() => Judged::Good(Reply::of(raw, limits, None)),
             Err(_) => Judged::Wrong(ApiError::NotJson { host }),
         },
@@ -180,7 +227,7 @@ fn target(url: &Url, headers: &HeaderMap) -> String {
     target.map_or_else(|| "it does not say where".to_owned(), |to| host_of(&to))
 }
 
-pub(super) fn message(settings: &ApiSettings, json: Option<&Value>) -> Message {
+pub(super) fn message(settings: &ApiSettings, session: &Session, json: Option<&Value>) -> Message {
     let Some(json) = json else {
         return Message::default();
     };
@@ -195,7 +242,8 @@ pub(super) fn message(settings: &ApiSettings, json: Option<&Value>) -> Message {
         .cloned()
         .chain(usual);
     let mut texts = paths.filter_map(|path| path.find(json)?.as_str().map(str::to_owned));
-    let secrets = settings.secrets.values().map(|secret| secret.0.as_str());
+    let given = settings.secrets.values().map(|secret| secret.0.as_str());
+    let secrets = given.chain(session.proofs());
     texts
         .next()
         .map(|text| Message::new(&text, secrets))

@@ -123,7 +123,7 @@ impl<'a> Asker<'a> {
             let prepared = self.prepare(wish)?;
             let host = prepared.host();
             let judged = match self.send(prepared).await? {
-                Ok(raw) => judge(self.settings, &raw),
+                Ok(raw) => judge(self.settings, self.session, &raw),
                 Err(error) => Judged::Failing(error),
             };
             match judged {
@@ -255,7 +255,9 @@ impl<'a> Asker<'a> {
     ) -> Result<(), SourceError> {
         tries.limited += 1;
         let wait = wait.unwrap_or_else(|| self.pause(tries.limited));
-        self.limited += wait.max(self.patience.first_pause);
+        // Told to come again at once, we would all the same not hammer.
+        let wait = wait.max(self.patience.first_pause);
+        self.limited += wait;
         if self.limited > self.patience.limited {
             return Err(ApiError::Limited { host, message }.into());
         }
@@ -299,15 +301,20 @@ impl<'a> Asker<'a> {
     }
 }
 
+/// Longest name shown of a host: DNS has none that is longer.
+const HOST_CHARS: usize = 253;
+
 /// Scheme and host, which is all of an address that is shown.
 pub(super) fn host_of(url: &Url) -> String {
+    let host: String = url
+        .host_str()
+        .unwrap_or_default()
+        .chars()
+        .take(HOST_CHARS)
+        .collect();
     let port = url
         .port()
         .map(|port| format!(":{port}"))
         .unwrap_or_default();
-    format!(
-        "{}://{}{port}",
-        url.scheme(),
-        url.host_str().unwrap_or_default()
-    )
+    format!("{}://{host}{port}", url.scheme())
 }

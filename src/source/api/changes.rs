@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cursor::{CursorKind, CursorRule, Mark};
 use super::description::{Changes, IdListing, Listing, Tombstone};
 use super::error::ApiError;
+use super::paging::Place;
 use super::read::Reading;
 use super::walk::{Step, Walk, origin};
 use crate::source::error::{ReadError, SourceError};
@@ -31,6 +32,8 @@ impl<'a, E> Reading<'a, '_, E> {
             .ok_or_else(|| self.unable("what has changed"))?;
         let rule = &changes.cursor;
         let since = Mark::parse(rule, &since.0).ok_or(SourceError::CursorExpired)?;
+        // What a login gave may be a part of the addresses.
+        self.asker.log_in().await?;
         self.check_token(changes, &since)?;
         self.rows.rows.let_repeat();
         let asked = since.less_overlap(rule);
@@ -55,14 +58,13 @@ impl<'a, E> Reading<'a, '_, E> {
         let (CursorKind::Token { .. }, Mark::Token(token)) = (&changes.cursor.kind, since) else {
             return Ok(());
         };
-        // What a login gave is not known yet.
-        let (Ok(token), Ok(base)) = (
-            reqwest::Url::parse(token),
-            origin(&self.asker, &self.object.everything),
-        ) else {
-            return Ok(());
-        };
-        super::request::on_the_same_host(&base, token.as_str()).map(drop)
+        let base = origin(&self.asker, &self.object.everything)?;
+        let asker = &self.asker;
+        let (place, since) = (Place::default(), Value::from(token.as_str()));
+        let names = asker.names(Some(&place), Some(&since), Some(&since));
+        let connector = &asker.settings.connector;
+        let url = (connector.templates).text(&changes.listing.request.url, &names)?;
+        super::request::on_the_same_host(&base, &url).map(drop)
     }
 
     async fn walk_changes(

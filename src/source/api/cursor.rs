@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::source::json::Path;
 
 /// A number at least this large is a time in milliseconds: as seconds it would be after the year 5000.
-const MILLISECONDS_FROM: i64 = 100_000_000_000;
+const MILLISECONDS_FROM: u64 = 100_000_000_000;
 /// Where nothing changes, the cursor follows the read's start at this distance: vendors tell of deletions and of
 /// old changes only for a time (Salesforce: 15 days), and an index lags by minutes.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -233,7 +233,7 @@ pub(super) fn time_of(value: &Value) -> Option<Timestamp> {
 }
 
 fn unix(number: i64) -> Option<Timestamp> {
-    match number.abs() >= MILLISECONDS_FROM {
+    match number.unsigned_abs() >= MILLISECONDS_FROM {
         true => Timestamp::from_millisecond(number).ok(),
         false => Timestamp::from_second(number).ok(),
     }
@@ -284,6 +284,7 @@ mod tests {
             json!(null),
             json!({}),
             json!(1.5),
+            json!(i64::MIN),
         ] {
             assert_eq!(time_of(&bad), None, "{bad}");
         }

@@ -54,6 +54,10 @@ pub enum ApiError {
         "an answer of {host} is larger than the {limit} bytes of page-bytes: make the pages smaller"
     )]
     TooLarge { host: String, limit: usize },
+    #[error(
+        "an answer of {host} would take more than {limit} bytes of memory: make the pages smaller"
+    )]
+    TooHeavy { host: String, limit: usize },
     #[error("an answer of {host} is not JSON: is it the right address?")]
     NotJson { host: String },
     #[error("an answer of {host} has no list at {path:?}: {what}")]
@@ -116,7 +120,10 @@ impl Message {
     /// One line, cut, and without any of the secrets.
     pub(super) fn new<'s>(text: &str, secrets: impl Iterator<Item = &'s str>) -> Message {
         let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in secrets.filter(|s| !s.is_empty()) {
+        let mut secrets: Vec<&str> = secrets.filter(|s| !s.is_empty()).collect();
+        // One may begin like another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in secrets {
             line = line.replace(secret, "***");
         }
         let printable = line.chars().filter(|c| !c.is_control());
@@ -145,6 +152,7 @@ impl ApiError {
             | ApiError::Rejected { .. }
             | ApiError::Redirect { .. }
             | ApiError::TooLarge { .. }
+            | ApiError::TooHeavy { .. }
             | ApiError::NotJson { .. }
             | ApiError::NoRecords { .. }
             | ApiError::NoKey { .. }

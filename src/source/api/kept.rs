@@ -9,14 +9,15 @@
 //!
 //! A token that the operator changed since wins: the file knows which one it came from, by its SHA-256.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+
+use crate::source::owned;
 
 const NAME: &str = "refresh-token";
 const PENDING: &str = "refresh-token.new";
@@ -51,6 +52,19 @@ pub(super) struct Kept {
 /// A file that is large enough already.
 pub(super) struct Room(File);
 
+/// Where a token is kept that sources share: two that kept one each would use up the other's.
+/// `state` is the directory of one source; no source is called like the one beside it.
+pub(super) fn directory(state: &Path, configured: &str) -> PathBuf {
+    let name = &sum(configured)[..32];
+    state.with_file_name(".refresh-tokens").join(name)
+}
+
+fn sum(text: &str) -> String {
+    let sum = digest(&SHA256, text.as_bytes());
+    let bytes = sum.as_ref().iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Kept {
     /// Waits for whoever else renews.
     pub(super) fn open(directory: &Path, configured: &str) -> Result<Kept, KeepError> {
@@ -59,16 +73,11 @@ impl Kept {
             path: path.clone(),
             source,
         };
-        fs::create_dir_all(directory).map_err(failed)?;
-        let lock = private(&directory.join(LOCK)).map_err(failed)?;
+        owned::directory(directory).map_err(failed)?;
+        let lock = owned::file(&directory.join(LOCK)).map_err(failed)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive);
         let lock = lock.map_err(|(_, errno)| failed(errno.into()))?;
-        let digest = digest(&SHA256, configured.as_bytes());
-        let digest: String = digest
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = sum(configured);
         let content = read(&path).map_err(failed)?;
         // What can't be read is of no use; what came from another token is not what the operator wants.
         let content = content.filter(|content| content.configured == digest);
@@ -96,7 +105,7 @@ impl Kept {
     pub(super) fn make_room(&self) -> Result<Room, KeepError> {
         let path = self.directory.join(PENDING);
         let made = (|| {
-            let mut file = private(&path)?;
+            let mut file = owned::file(&path)?;
             file.set_len(0)?;
             file.write_all(&[b' '; ROOM])?;
             file.sync_all()?;
@@ -146,27 +155,6 @@ fn read(path: &Path) -> io::Result<Option<Content>> {
         Ok(_) => {}
     }
     Ok(serde_json::from_slice(&fs::read(path)?).ok())
-}
-
-/// A file of the directory's owner that nobody else can read: a command that root runs must not lock the daemon
-/// out of its own token.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
-    let file = options.open(path)?;
-    let directory = path.parent().map(fs::metadata).transpose()?;
-    if let Some(owner) = directory {
-        let is_its = file.metadata()?.uid() == owner.uid();
-        if !is_its {
-            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-    }
-    Ok(file)
 }
 
 #[cfg(test)]

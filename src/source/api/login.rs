@@ -10,11 +10,11 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::answer::{Raw, message};
+use super::answer::{Raw, message, parsed};
 use super::ask::{Asker, Tried, Tries, Wish, host_of};
 use super::description::{Auth, Login, OAuth};
 use super::error::{ApiError, Message};
-use super::kept::{KeepError, Kept};
+use super::kept::{self, KeepError, Kept};
 use super::request::{Prepared, address, basic};
 use super::session::Token;
 use crate::source::error::SourceError;
@@ -51,7 +51,7 @@ impl Asker<'_> {
         let body = reply.body.unwrap_or_default();
         if !self.capture(&login.capture, &body) {
             let answer = "its answer to the login lacks what it should give".to_owned();
-            let message = message(self.settings, Some(&body));
+            let message = message(self.settings, self.session, Some(&body));
             return Err(self.refused(host_of(&reply.url), answer, message).into());
         }
         self.session.is_logged_in = true;
@@ -93,7 +93,8 @@ impl Asker<'_> {
             path: error.path.display().to_string(),
             what: error.source.to_string(),
         };
-        let mut kept = Kept::open(self.state, configured).map_err(not_kept)?;
+        let directory = kept::directory(self.state, configured);
+        let mut kept = Kept::open(&directory, configured).map_err(not_kept)?;
         // Room for what comes is made first: a token that can't be kept must not be asked for.
         let mut room = Some(kept.make_room().map_err(not_kept)?);
         let mut refused = None;
@@ -170,8 +171,11 @@ impl Asker<'_> {
                     continue;
                 }
             };
-            let json = serde_json::from_slice::<Value>(&raw.body).ok();
-            let message = message(self.settings, json.as_ref());
+            let json = parsed(&raw.body).ok();
+            let message = message(self.settings, self.session, json.as_ref());
+            // A refresh token that rotated is in no file of secrets.
+            let sent = grant.iter().map(|(_, text)| text.as_str());
+            let message = Message::new(&message.0, sent.filter(|text| *text != "refresh_token"));
             match (raw.status, json) {
                 (200..300, Some(json)) if json["access_token"].is_string() => {
                     return Ok(Grant::Given(json));

@@ -160,7 +160,7 @@ impl<'p> Pager<'p> {
         let repeated = self.repeated(answer, name)?;
         self.check_total(answer)?;
         self.handed_out += (answer.records.len() - repeated) as u64;
-        let next = self.next(answer, name)?;
+        let next = self.next(answer, repeated, name)?;
         if let Next::Page(place) = &next {
             let mut hasher = DefaultHasher::new();
             (place.cursor.to_string(), place.last.to_string()).hash(&mut hasher);
@@ -211,11 +211,16 @@ impl<'p> Pager<'p> {
     fn next(
         &mut self,
         answer: &Answer<'_>,
+        repeated: usize,
         name: &dyn Fn(&Value) -> String,
     ) -> Result<Next, PagingError> {
         let count = answer.records.len() as u64;
+        // A vendor may give fewer than it is asked for: where it tells how many there are, that counts.
+        let is_last = |size: u64| match self.total {
+            Some(total) => self.handed_out >= total || count == repeated as u64,
+            None => count < size,
+        };
         let place = self.place.clone();
-        let is_whole = self.total.is_some_and(|total| self.handed_out >= total);
         let page = match self.paging {
             Paging::None => None,
             Paging::Cursor { value, more } => {
@@ -228,7 +233,7 @@ impl<'p> Pager<'p> {
             }
             Paging::NextUrl { value } => at_url(value.find(answer.body).and_then(Value::as_str)),
             Paging::LinkHeader => at_url(answer.link),
-            Paging::Offset { size, .. } if count < *size || is_whole => None,
+            Paging::Offset { size, .. } if is_last(*size) => None,
             Paging::Offset { .. } => {
                 self.anchor = answer.records.last().map(name);
                 Some(Place {
@@ -237,11 +242,11 @@ impl<'p> Pager<'p> {
                 })
             }
             Paging::Page { size, more, .. } => {
-                let is_last = match more {
+                let is_over = match more {
                     Some(more) => count == 0 || !says_more(more, answer),
-                    None => count < *size || is_whole,
+                    None => is_last(*size),
                 };
-                (!is_last).then_some(Place {
+                (!is_over).then_some(Place {
                     number: place.number + 1,
                     offset: place.offset + count,
                     ..place

@@ -13,6 +13,9 @@ use super::limits::Bucket;
 /// A token is renewed when it has less than this left: more than one request takes.
 const LEFT: Duration = Duration::from_secs(90);
 
+/// Shorter is a number of a user or the like.
+const SECRET_BYTES: usize = 8;
+
 #[derive(Default)]
 pub(super) struct Session {
     bucket: Option<Bucket>,
@@ -47,6 +50,13 @@ impl Session {
         };
         let bucket = self.bucket.get_or_insert_with(|| Bucket::new(rate, now));
         bucket.take(now).max(hold)
+    }
+
+    /// What may be a secret of what the vendor gave, to be kept out of messages.
+    pub(super) fn proofs(&self) -> impl Iterator<Item = &str> {
+        let token = self.token.iter().map(|token| token.text.as_str());
+        let captured = self.captured.values().filter_map(Value::as_str);
+        token.chain(captured.filter(|text| text.len() >= SECRET_BYTES))
     }
 
     /// What templates call `login`.

@@ -1223,6 +1223,11 @@ authorization = "Acme-token"
 capture = { server = "server" }
 "#;
 
+fn kept_token(directory: &TempDir) -> std::path::PathBuf {
+    let state = directory.path().join("state/source/crm");
+    super::kept::directory(&state, "s3cret-token").join("refresh-token")
+}
+
 fn form(request: &Asked) -> BTreeMap<String, String> {
     let url = reqwest::Url::parse(&format!("http://x/?{}", request.body)).unwrap();
     url.query_pairs().into_owned().collect()
@@ -1277,8 +1282,7 @@ fn a_refresh_token_rotates_and_outlives_the_daemon() {
         // One token for both reads.
         let tokens = vendor.asked().iter().filter(|a| a.path == "/token").count();
         assert_eq!(tokens, run);
-        let kept = std::fs::read_to_string(directory.path().join("state/source/crm/refresh-token"))
-            .unwrap();
+        let kept = std::fs::read_to_string(kept_token(&directory)).unwrap();
         assert!(kept.contains(&format!("refresh-{run}")), "{kept}");
     }
 }
@@ -1297,7 +1301,8 @@ fn the_token_before_is_tried_when_the_newest_never_came_to_be_known() {
         _ => pages(request, before),
     });
     let office = Office::new(&format!("{HEAD}{REFRESH}{EVERYTHING}{COLUMNS}"), &vendor);
-    let state = office.directory.path().join("state/source/crm");
+    let state = kept_token(&office.directory);
+    let state = state.parent().unwrap();
     let mut kept = kept::Kept::open(&state, "s3cret-token").unwrap();
     let room = kept.make_room().unwrap();
     kept.keep(room, "lost", "s3cret-token").unwrap();
@@ -1388,4 +1393,153 @@ fn nothing_that_is_printed_holds_a_secret() {
     let office = Office::new(&plain(), &vendor);
     let shown = format!("{:?} {:?}", office.source, Cursor("x".into()));
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn an_answer_that_would_take_too_much_memory_is_not_taken_apart() {
+    // 3 bytes of an answer would be half a kilobyte in memory.
+    let tiny = |count: usize| format!("{{\"results\": [{}0]}}", "{},".repeat(count));
+    let vendor = Vendor::start(move |_, _| Answered {
+        status: 200,
+        headers: Vec::new(),
+        body: tiny(150_000).into_bytes(),
+    });
+    let error = Office::new(&plain(), &vendor).error();
+    assert!(
+        error
+            .to_string()
+            .contains("bytes of memory: make the pages smaller"),
+        "{error}"
+    );
+    assert_eq!(error.verdict(), Verdict::NeedsPerson);
+    // As large a page as any vendor gives is not too large.
+    let record = json!({"id": "00Q000000000001", "name": "Ayşe \\ \"Yılmaz\", Ltd. {A}", "phone": "1", "x": null});
+    let page = json!({"results": vec![record; 20_000]}).to_string();
+    assert!(super::answer::parsed(page.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_vendor_that_is_to_be_asked_again_at_once_is_not_hammered() {
+    let vendor = Vendor::start(|_, _| status(429, json!({})).with("Retry-After", "0"));
+    let mut office = Office::new(&plain(), &vendor);
+    office.source.patience.limited = Duration::from_millis(500);
+    office.source.patience.first_pause = Duration::from_millis(100);
+    let start = std::time::Instant::now();
+    assert_eq!(office.error().verdict(), Verdict::TryLater);
+    assert!(vendor.count() <= 6, "{}", vendor.count());
+    assert!(start.elapsed() >= Duration::from_millis(500));
+}
+
+/// A vendor that takes a refresh token once, and repeats in its errors what it was sent.
+fn strict() -> Vendor {
+    let newest = Mutex::new("s3cret-token".to_owned());
+    Vendor::start(move |request, before| {
+        if request.path != "/token" {
+            return pages(request, before);
+        }
+        let given = form(request)["refresh_token"].clone();
+        let mut newest = newest.lock().unwrap();
+        if given != *newest {
+            return status(400, json!({"error": format!("{given} was used up")}));
+        }
+        *newest = format!("refresh-{before}");
+        let server = format!("http://{}", request.header("host"));
+        ok(json!({"access_token": "access-0815", "refresh_token": *newest, "server": server}))
+    })
+}
+
+#[test]
+fn sources_with_one_refresh_token_do_not_use_up_each_others() {
+    let vendor = strict();
+    let description = format!("{HEAD}{REFRESH}{EVERYTHING}{COLUMNS}");
+    let office = Office::new(&description, &vendor);
+    let state = office.directory.path().join("state/source/other");
+    for _ in 0..2 {
+        let again = ApiSource::new(
+            office.source.settings.clone(),
+            &office.directory.path().join("state/source/crm"),
+        );
+        let other = ApiSource::new(office.source.settings.clone(), &state);
+        for source in [again, other] {
+            let halt = CancellationToken::new();
+            let wanted = Wanted::Everything { from: None };
+            let job = Job {
+                wanted,
+                halt: &halt,
+            };
+            source.read(&job, &mut Taken::default()).unwrap();
+        }
+    }
+    assert_eq!(
+        vendor.asked().iter().filter(|a| a.path == "/token").count(),
+        4
+    );
+}
+
+#[test]
+fn a_token_of_an_earlier_read_does_not_lead_a_credential_to_another_host() {
+    let vendor = strict();
+    let everything = EVERYTHING.replace("with.address", "login.server");
+    let changes = "[objects.contacts.changes]\nurl = \"{{ since }}\"\nrecords = \"results\"\n\
+        [objects.contacts.changes.paging]\nkind = \"none\"\n\
+        [objects.contacts.changes.cursor]\nkind = \"token\"\nvalue = \"delta\"\n";
+    let office = Office::new(
+        &format!("{HEAD}{REFRESH}{everything}{changes}{COLUMNS}"),
+        &vendor,
+    );
+    let other = Vendor::start(|_, _| panic!("the credential must not go there"));
+    // The first read since the start: where the account is has to be asked for.
+    let since = Cursor(format!("{}/delta", other.address));
+    let error = office
+        .read(Wanted::Changes { since: &since })
+        .1
+        .unwrap_err();
+    assert!(error.to_string().contains("on another host"), "{error}");
+    assert_eq!(other.count(), 0);
+}
+
+#[test]
+fn an_error_repeats_no_token_that_the_vendor_gave() {
+    let vendor = Vendor::start(|request, _| match request.path.as_str() {
+        "/token" => ok(json!({"access_token": "access-0815", "server": "session-4711"})),
+        _ => status(
+            400,
+            json!({"message": "access-0815 of session-4711 and s3cret-token is bad"}),
+        ),
+    });
+    let office = Office::new(&format!("{HEAD}{REFRESH}{EVERYTHING}{COLUMNS}"), &vendor);
+    let error = office.error().to_string();
+    assert!(
+        error.contains("saying: *** of *** and *** is bad"),
+        "{error}"
+    );
+    // And of a token's own request, where it is one that rotated.
+    let vendor = strict();
+    let office = Office::new(&format!("{HEAD}{REFRESH}{EVERYTHING}{COLUMNS}"), &vendor);
+    office.all();
+    let vendor = Vendor::start(|request, _| {
+        status(
+            400,
+            json!({"error": format!("{} is bad", form(request)["refresh_token"])}),
+        )
+    });
+    let source = source_of(
+        &format!("{HEAD}{REFRESH}{EVERYTHING}{COLUMNS}"),
+        &vendor.address,
+        &office.directory,
+    );
+    let office = Office {
+        source: source.unwrap(),
+        directory: office.directory,
+    };
+    let error = office.error().to_string();
+    assert!(error.contains("saying: *** is bad"), "{error}");
+    assert!(form(&vendor.asked()[0])["refresh_token"].starts_with("refresh-"));
+}
+
+#[test]
+fn a_host_without_end_does_not_fill_the_log() {
+    let url = format!("https://{}.example/x", "a".repeat(100_000));
+    let shown = super::ask::host_of(&reqwest::Url::parse(&url).unwrap());
+    assert_eq!(shown.len(), "https://".len() + 253);
 }

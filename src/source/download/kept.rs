@@ -12,6 +12,8 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::source::owned;
+
 /// What the note about a file may have at most: two headers and two sums.
 const NOTE_BYTES: u64 = 64 * 1024;
 
@@ -54,16 +56,18 @@ impl Kept {
 
     /// A file to write to that is nobody's yet. Others that were left over when the power went are removed.
     pub(super) fn begin(&self) -> io::Result<NamedTempFile> {
-        fs::create_dir_all(&self.directory)?;
+        owned::directory(&self.directory)?;
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
             if path.extension().is_some_and(|e| e == "partial") && is_old(&path) {
                 fs::remove_file(path)?;
             }
         }
-        tempfile::Builder::new()
+        let file = tempfile::Builder::new()
             .suffix(".partial")
-            .tempfile_in(&self.directory)
+            .tempfile_in(&self.directory)?;
+        owned::give(file.as_file(), &self.directory)?;
+        Ok(file)
     }
 
     /// Puts the file in the place of the one before. A note never speaks of another file than the one that is

@@ -12,6 +12,8 @@ use serde_json::Value as Json;
 
 /// Steps of one expression; joining five members takes some thirty.
 const FUEL: u64 = 10_000;
+/// Elements of one list; minijinja's own `range` has no more.
+const ELEMENTS: usize = 100_000;
 const RECORD: &str = "record";
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -100,6 +102,10 @@ pub(in crate::source) fn json(value: &Value) -> Option<Json> {
             serde_json::to_value(value).ok()
         }
         ValueKind::Seq | ValueKind::Iterable => {
+            // A list that is repeated takes nothing until it is gone through.
+            if value.len().is_some_and(|elements| elements > ELEMENTS) {
+                return None;
+            }
             let elements = value.try_iter().ok()?;
             elements
                 .map(|element| json(&element))
@@ -154,6 +160,9 @@ mod tests {
         assert_eq!(of("first | float", json!({"first": "x"})), None);
         let many = format!("[{}]", vec!["a ~ 'x'"; 4000].join(","));
         assert_eq!(of(&many, json!({"a": 1})), None);
+        for large in ["[1] * 1000000000", "'x' * 1000000000", "range(1000000000)"] {
+            assert_eq!(of(large, json!({})), None, "{large}");
+        }
         let error = Expression::compile("first ~").err().unwrap();
         assert!(error.contains("syntax error"), "{error}");
         assert!(Expression::compile("Müşteri Adı").is_err());

@@ -61,7 +61,7 @@ pub enum SqlError {
     CaFile { path: PathBuf },
     #[error("the system has no certificate authorities: install ca-certificates, or give ca-file")]
     NoAuthorities,
-    #[error("{server} refuses {whose} ({said}): renew it in its file, then ringcard reload")]
+    #[error("{server} refuses {whose} ({said}): put the right one into its file")]
     Refused {
         server: String,
         whose: String,

@@ -62,16 +62,16 @@ pub(super) async fn read<S: Session, E>(
         _ => None,
     };
     let from = since.map(|since| since.before(settings.queries.overlap));
-    // Before the changes: a record that was made anew under its key is among them, and stays.
+    let asked = match from {
+        Some(from) => ask.changes(session, from).await?,
+        None => ask.asked("query", &settings.queries.query, None),
+    };
+    // Before the changes: one that was deleted and is there again is among these, and stays.
     if let (Some(from), Some(deleted)) = (from, &settings.queries.deleted) {
         let asked = ask.asked("deleted-query", deleted, Some(from));
         let mut gone = |identity: &str| taker.gone(identity);
         identities(session, settings, &asked, &mut gone).await?;
     }
-    let asked = match from {
-        Some(from) => ask.changes(session, from).await?,
-        None => ask.asked("query", &settings.queries.query, None),
-    };
     let mut contacts = Contacts::new(settings, asked.name, few, since.is_some(), taker);
     let read = session.rows(&asked, &mut contacts).await;
     if let Some(failed) = contacts.failed {
@@ -199,4 +199,106 @@ async fn identities<S: Session, E>(
 /// Whether a result goes on after this row.
 pub(super) fn goes_on(next: Next) -> bool {
     next == Next::More
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use ::csv::StringRecord;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::domain::contact::Contact;
+    use crate::source::csv::tests::records;
+    use crate::source::read::Cursor;
+    use crate::source::sql::settings::{Password, Place, Queries, Server};
+    use crate::source::sql::take::{Column, Kind};
+
+    /// A database with one record, which was deleted and put back.
+    struct Restored;
+
+    impl Session for Restored {
+        async fn begin(&mut self) -> Result<Now, SourceError> {
+            Ok(Now {
+                local: "2026-09-01T12:00:00".parse().unwrap(),
+                instant: "2026-09-01T09:00:00Z".parse().unwrap(),
+            })
+        }
+
+        async fn names(&mut self, _: &Asked) -> Result<Option<Vec<String>>, SourceError> {
+            Ok(None)
+        }
+
+        async fn rows(&mut self, asked: &Asked, sink: &mut dyn Sink) -> Result<(), SourceError> {
+            let row = match asked.name {
+                "deleted-query" => StringRecord::from(vec!["7"]),
+                _ => StringRecord::from(vec!["7", "Ayşe", "+905325550101", "10", "4711"]),
+            };
+            let names = ["Id", "Name", "Phone", "Balance", "Version"].iter();
+            let columns: Vec<Column> = names
+                .take(row.len())
+                .map(|name| Column {
+                    name: (*name).to_owned(),
+                    kind: match *name {
+                        "Version" => Kind::Whole,
+                        _ => Kind::Text,
+                    },
+                })
+                .collect();
+            sink.columns(&columns)?;
+            sink.row(&row);
+            Ok(())
+        }
+    }
+
+    #[derive(Default)]
+    struct Told(Vec<&'static str>);
+
+    impl Taker for Told {
+        type Error = Infallible;
+
+        fn contact(&mut self, _: Contact) -> Result<(), Infallible> {
+            self.0.push("there");
+            Ok(())
+        }
+
+        fn gone(&mut self, _: &str) -> Result<(), Infallible> {
+            self.0.push("gone");
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_was_deleted_and_is_there_again_stays() {
+        let settings = SqlSettings {
+            records: records(),
+            server: Server {
+                engine: Engine::Postgres,
+                place: Place::Socket {
+                    path: "/nowhere".into(),
+                    port: 5432,
+                },
+                database: "erp".into(),
+                user: "reader".into(),
+                password: Password::new(""),
+            },
+            queries: Queries {
+                query: "SELECT * FROM customers".into(),
+                cursor: Some("Version".into()),
+                deleted: Some("SELECT id FROM gone WHERE version >= {{cursor}}".into()),
+                ..Queries::default()
+            },
+            timeout: std::time::Duration::from_secs(1),
+        };
+        let (halt, since) = (CancellationToken::new(), Cursor("4000".into()));
+        let job = Job {
+            wanted: Wanted::Changes { since: &since },
+            halt: &halt,
+        };
+        let mut told = Told::default();
+        let given = read(&mut Restored, &settings, &job, &mut told).await;
+        assert!(given.is_ok());
+        assert_eq!(told.0, ["gone", "there"]);
+    }
 }

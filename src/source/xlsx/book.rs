@@ -1,13 +1,13 @@
 //! A workbook's parts: which sheets there are, how dates are counted, and which formats are a date's.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek};
 
 use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 
 use super::error::Fault;
-use super::part::{Part, attribute};
+use super::part::{CHUNK_BYTES, Part, attribute};
 use super::strings::{CELL_BYTES, Strings};
 use super::value::{Style, style_of};
 
@@ -19,8 +19,8 @@ pub(super) const LIST_BYTES: u64 = 16 * 1024 * 1024;
 const STYLES: usize = 65_536;
 /// Excel's own bound is memory; the largest workbooks have some hundreds.
 pub(super) const SHEETS: usize = 1024;
-/// The end of a zip file's list with the longest comment.
-const TAIL_BYTES: u64 = 22 + 65_535;
+/// What stands before each part in a zip file's list.
+const HEADER: [u8; 4] = *b"PK\x01\x02";
 
 pub(super) struct Book<'f> {
     archive: ZipArchive<BufReader<&'f File>>,
@@ -204,25 +204,30 @@ fn within(folder: &str, target: &str) -> String {
     }
 }
 
-/// The list of parts is read whole, so that it is short is looked at before.
+/// The list of parts is read whole, so that it is short is looked at before: by what is there, since the number at
+/// its end can be another one.
 fn check_parts(mut file: &File) -> Result<(), Fault> {
-    let mut read = || {
-        let size = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(size.saturating_sub(TAIL_BYTES)))?;
-        let mut tail = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut tail)?;
-        file.rewind()?;
-        Ok::<_, std::io::Error>(tail)
-    };
-    let tail = read().map_err(|_| Fault::Damaged)?;
-    let end = tail.windows(4).rposition(|bytes| bytes == b"PK\x05\x06");
-    let count = end.and_then(|end| tail.get(end + 10..end + 12));
-    match count {
-        Some(&[low, high]) if u16::from_le_bytes([low, high]) <= PARTS => Ok(()),
-        Some(_) => Err(Fault::TooMuch {
-            what: "its parts",
-            limit: PARTS.into(),
-        }),
-        None => Err(Fault::Damaged),
+    file.rewind().map_err(|_| Fault::Damaged)?;
+    let (mut chunk, mut held, mut count) = (vec![0; CHUNK_BYTES], 0, 0);
+    loop {
+        let read = file.read(&mut chunk[held..]).map_err(|_| Fault::Damaged)?;
+        if read == 0 {
+            return file.rewind().map_err(|_| Fault::Damaged);
+        }
+        let end = held + read;
+        let mut rest = &chunk[..end];
+        while let Some(at) = rest.iter().position(|byte| *byte == HEADER[0]) {
+            count += usize::from(rest[at..].starts_with(&HEADER));
+            rest = &rest[at + 1..];
+        }
+        if count > usize::from(PARTS) {
+            return Err(Fault::TooMuch {
+                what: "its parts",
+                limit: PARTS.into(),
+            });
+        }
+        // One may lie across two chunks.
+        held = end.min(HEADER.len() - 1);
+        chunk.copy_within(end - held..end, 0);
     }
 }

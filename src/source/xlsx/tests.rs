@@ -269,6 +269,12 @@ fn a_workbook_has_as_many_parts_as_the_bound_and_no_more() {
             .contains("its parts are more than the 4096"),
         "{too_many}"
     );
+    // A list that says it is short.
+    let mut lying = packed(&parts);
+    let end = lying.len() - 22;
+    lying[end + 8..end + 12].copy_from_slice(&[1, 0, 1, 0]);
+    let told = read_sheet(None, records(), &lying).unwrap_err().to_string();
+    assert!(told.contains("its parts are more than the 4096"), "{told}");
     parts.pop();
     assert!(error(&parts).to_string().contains("is damaged"));
 }

@@ -13,9 +13,9 @@ use super::{Facts, Place, ROLLED_BACK, Replica, ReplicaError, Shelf, files, name
 
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
-    #[error("there is no earlier generation to go back to")]
+    #[error("there is no copy before this one to go back to")]
     NothingBefore,
-    #[error("the earlier generation can't be read")]
+    #[error("the copy before can't be read")]
     Unreadable(#[source] ReplicaError),
     #[error("{path} can't be set aside")]
     Place { path: PathBuf, source: io::Error },

@@ -244,3 +244,32 @@ fn pages_are_bounded() {
         Err(PagingError::TooMany)
     );
 }
+
+#[test]
+fn a_page_that_is_shorter_than_asked_for_is_not_the_last_where_the_total_says_so() {
+    // A vendor gives at most two, whatever it is asked for.
+    let total = Some(path("total"));
+    let paging = Paging::Offset {
+        size: 500,
+        total: total.clone(),
+    };
+    let mut pager = Pager::new(&paging);
+    place(answer(&mut pager, json!({"total": 3}), &[1, 2]));
+    assert!(is_done(answer(&mut pager, json!({"total": 3}), &[2, 3])));
+    let paging = Paging::Page {
+        first: 1,
+        size: 500,
+        total,
+        more: None,
+    };
+    let mut pager = Pager::new(&paging);
+    assert_eq!(
+        place(answer(&mut pager, json!({"total": 3}), &[1, 2])).number,
+        2
+    );
+    assert!(is_done(answer(&mut pager, json!({"total": 3}), &[3])));
+    // A total that counts more than is shown does not make it go on for ever.
+    let mut pager = Pager::new(&paging);
+    place(answer(&mut pager, json!({"total": 9}), &[1, 2]));
+    assert!(is_done(answer(&mut pager, json!({"total": 9}), &[])));
+}
