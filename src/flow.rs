@@ -17,6 +17,7 @@ pub mod drill;
 mod failure;
 pub mod feed;
 mod guard;
+mod held;
 pub mod lookup;
 pub mod office;
 pub mod owners;

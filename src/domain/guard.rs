@@ -10,6 +10,8 @@ use super::filling::Filling;
 
 /// Fewest records whose values make a doubt: in a list of ten, one person is already a tenth.
 pub const DOUBTFUL_ROWS: u64 = 5;
+/// So much more than was shown is still what was shown: a CRM is worked in meanwhile.
+const MORE_THAN_SHOWN: f64 = 0.1;
 /// Fewest callers that say something of a copy.
 pub const CALLERS_NEEDED: usize = 50;
 
@@ -52,6 +54,10 @@ pub struct Recognised {
 pub struct Sight {
     pub before: Filling,
     pub after: Filling,
+    /// Records of the copy that are taken out of it, where they were counted, whoever came in their place.
+    pub removed: u64,
+    /// Of the copy: records whose id is not among the new ones, nor any of their numbers, by a sample.
+    pub replaced: u64,
     /// Of the new records: values that there are but could not be read.
     pub unreadable_numbers: u64,
     pub unreadable_balances: u64,
@@ -83,6 +89,11 @@ pub enum Doubt {
         gone: u64,
         of: u64,
     },
+    /// The list is as long as it was, and another one.
+    Replaced {
+        replaced: u64,
+        of: u64,
+    },
     Blanked {
         part: Part,
         lost: u64,
@@ -102,6 +113,10 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Doubt::Removed { gone, of } => write!(f, "{gone} of {of} records would be removed"),
+            Doubt::Replaced { replaced, of } => write!(
+                f,
+                "{replaced} of {of} records would be others or have other numbers"
+            ),
             Doubt::Blanked { part, lost, of } => {
                 write!(f, "{lost} of {of} {} would be empty", part.words())
             }
@@ -130,13 +145,20 @@ impl fmt::Display for Doubt {
 pub fn judge(limits: &Limits, sight: &Sight) -> Vec<Doubt> {
     let (before, after) = (&sight.before, &sight.after);
     let mut doubts = Vec::new();
-    let gone = before.records.saturating_sub(after.records);
-    if let Some(share) = limits.removed
-        && gone > limits.removed_rows
-        && is_more(gone, share, before.records)
-    {
-        let of = before.records;
-        doubts.push(Doubt::Removed { gone, of });
+    let of = before.records;
+    let is_too_many = |gone: u64| {
+        // Of a short list all may be so many rows, and nobody left is never right.
+        let rows = gone > limits.removed_rows || (gone > 0 && after.records == 0);
+        limits
+            .removed
+            .is_some_and(|share| rows && is_more(gone, share, of))
+    };
+    let gone = of.saturating_sub(after.records).max(sight.removed.min(of));
+    let replaced = sight.replaced.min(of);
+    match is_too_many(gone) {
+        true => doubts.push(Doubt::Removed { gone, of }),
+        false if is_too_many(replaced) => doubts.push(Doubt::Replaced { replaced, of }),
+        false => {}
     }
     let parts = [
         (Part::Name, before.named, after.named, 0),
@@ -164,6 +186,42 @@ pub fn judge(limits: &Limits, sight: &Sight) -> Vec<Doubt> {
         }
     }
     doubts
+}
+
+/// Those that a person who accepts has not been shown: of another kind, or about more records. A source may go on
+/// going bad between the look at it and the command.
+pub fn beyond(shown: &[Doubt], now: &[Doubt]) -> Vec<Doubt> {
+    let is_shown = |now: &Doubt| {
+        shown.iter().any(|shown| {
+            let (most, count) = (shown.count(), now.count());
+            let more = count.saturating_sub(most);
+            shown.is_like(now) && (more < DOUBTFUL_ROWS || !is_more(more, MORE_THAN_SHOWN, most))
+        })
+    };
+    now.iter().filter(|now| !is_shown(now)).copied().collect()
+}
+
+impl Doubt {
+    fn count(&self) -> u64 {
+        match self {
+            Doubt::Removed { gone, .. } => *gone,
+            Doubt::Replaced { replaced, .. } => *replaced,
+            Doubt::Blanked { lost, .. } => *lost,
+            Doubt::Drifted { odd, .. } => *odd,
+            Doubt::Callers(callers) => callers.before.saturating_sub(callers.after) as u64,
+        }
+    }
+
+    fn is_like(&self, other: &Doubt) -> bool {
+        match (self, other) {
+            (Doubt::Removed { .. }, Doubt::Removed { .. })
+            | (Doubt::Replaced { .. }, Doubt::Replaced { .. })
+            | (Doubt::Callers(_), Doubt::Callers(_)) => true,
+            (Doubt::Blanked { part, .. }, Doubt::Blanked { part: other, .. })
+            | (Doubt::Drifted { part, .. }, Doubt::Drifted { part: other, .. }) => part == other,
+            _ => false,
+        }
+    }
 }
 
 /// Values that were there and are not, beyond what went with the records themselves.
@@ -246,6 +304,8 @@ mod tests {
             (100, 80, false),
             (100, 79, true),
             (21, 1, false),
+            (21, 0, true),
+            (3, 0, true),
             (0, 0, false),
             (10, 1000, false),
         ] {
@@ -256,6 +316,62 @@ mod tests {
             told(&sight(full(972), full(486))),
             ["486 of 972 records would be removed"]
         );
+    }
+
+    #[test]
+    fn another_list_of_the_same_length_is_a_mistake() {
+        let swapped = |replaced| Sight {
+            replaced,
+            ..sight(full(1000), full(1000))
+        };
+        assert_eq!(told(&swapped(100)), [""; 0]);
+        assert_eq!(
+            told(&swapped(950)),
+            ["950 of 1000 records would be others or have other numbers"]
+        );
+        let counted = Sight {
+            removed: 200,
+            ..sight(full(1000), full(1000))
+        };
+        assert_eq!(told(&counted), ["200 of 1000 records would be removed"]);
+        // What is told is never more than there was.
+        assert_eq!(
+            told(&swapped(2000)),
+            ["1000 of 1000 records would be others or have other numbers"]
+        );
+    }
+
+    #[test]
+    fn what_was_shown_is_accepted_and_nothing_worse() {
+        let removed = |gone| Doubt::Removed { gone, of: 1000 };
+        let blanked = |part, lost| Doubt::Blanked {
+            part,
+            lost,
+            of: 1000,
+        };
+        let callers = |after| {
+            Doubt::Callers(Recognised {
+                before: 800,
+                after,
+                of: 1000,
+            })
+        };
+        let shown = [removed(300), blanked(Part::Name, 200), callers(500)];
+        assert_eq!(beyond(&shown, &shown), []);
+        let less = [removed(200), callers(700)];
+        assert_eq!(beyond(&shown, &less), []);
+        // Somebody deleted one more meanwhile.
+        let little = [removed(330), callers(470)];
+        assert_eq!(beyond(&shown, &little), []);
+        let worse = [
+            removed(1000),
+            blanked(Part::Name, 201),
+            blanked(Part::Number, 200),
+            callers(0),
+        ];
+        assert_eq!(beyond(&shown, &worse), [worse[0], worse[2], worse[3]]);
+        assert_eq!(beyond(&[removed(1)], &[removed(5)]), []);
+        assert_eq!(beyond(&[removed(1)], &[removed(6)]), [removed(6)]);
     }
 
     #[test]

@@ -1,32 +1,20 @@
 //! What must not be published without a person: a load that can only be a mistake at the source.
 //!
-//! The domain judges (`guard`); here is gathered what it judges by, and remembered what was held.
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! The domain judges (`guard`); here is gathered what it judges by.
 
 use super::failure::SyncError;
 use super::office::Feed;
-use super::sync::{Order, Round, filling};
-use crate::domain::guard::{CALLERS_NEEDED, Doubt, Recognised, Sight, judge};
-use crate::domain::renewal::{Depth, Mode};
+use super::sync::{Round, filling};
+use crate::domain::guard::{CALLERS_NEEDED, Recognised, Sight, beyond, judge};
+use crate::domain::renewal::Mode;
 use crate::source::read::ReadReport;
 use crate::source::reject::{Rejects, RowReason, ValueReason};
 use crate::store::load::Built;
 use crate::store::replica::Replica;
 
-/// What a feed remembers between syncs.
-#[derive(Debug, Default)]
-pub struct Memory {
-    held: Mutex<Option<Held>>,
-}
-
-/// What was held back, so that it is not loaded again only to be held again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Held {
-    digest: String,
-    mode: Mode,
-    doubts: String,
-}
+/// Records of the copy that are looked for in the next: of a longer list the share is known to half a point, and
+/// it takes a tenth of a second.
+const SAMPLE: u32 = 5_000;
 
 /// Refuses what holds nobody. An empty export is no reason to forget everybody.
 pub(super) fn usable(round: &Round<'_>, read: &ReadReport, contacts: u32) -> Result<(), SyncError> {
@@ -43,35 +31,57 @@ pub(super) fn usable(round: &Round<'_>, read: &ReadReport, contacts: u32) -> Res
     Err(SyncError::NothingUsable { rows, first })
 }
 
-/// Refuses to publish what can only be a mistake.
+/// Refuses to publish what can only be a mistake. `removed`: the records that are gone, where they were counted.
+///
+/// What a person accepts is what was shown: what has become worse meanwhile is shown first.
 pub(super) fn check(
     round: &Round<'_>,
     built: &Built,
     read: &ReadReport,
-    mode: Mode,
+    (mode, removed): (Mode, Option<u64>),
 ) -> Result<(), SyncError> {
-    let Some(current) = round.feed.shelf.current().filter(|_| !round.order.accept) else {
-        round.memory.hold(None);
+    let (feed, memory) = (round.feed, round.memory);
+    let Some(current) = feed.shelf.current() else {
+        memory.passed(mode);
         return Ok(());
     };
     let sight = Sight {
         callers: recognised(round, &current, built.replica()),
         after: filling(built.replica()),
+        removed: removed.unwrap_or_default(),
+        replaced: match removed {
+            Some(_) => 0,
+            None => replaced(feed, &current, built.replica()),
+        },
         ..sight(&current, &read.rejects)
     };
-    let doubts = judge(&round.feed.guards, &sight);
-    if doubts.is_empty() {
-        round.memory.hold(None);
-        return Ok(());
-    }
-    let held = Held {
-        digest: built.facts().digest.clone(),
-        mode,
-        doubts: words(&doubts),
+    let doubts = judge(&feed.guards, &sight);
+    let unseen = match memory.shown().filter(|_| round.order.accept) {
+        Some(shown) => !beyond(&shown, &doubts).is_empty(),
+        None => !round.order.accept && !doubts.is_empty(),
     };
-    let error = held.error(round.feed);
-    round.memory.hold(Some(held));
-    Err(error)
+    if unseen {
+        return Err(memory.hold(feed, &built.facts().digest, mode, doubts));
+    }
+    memory.passed(mode);
+    Ok(())
+}
+
+/// How many records of the copy are not in the next, by some thousand of them: neither their id is there nor any
+/// of their numbers. Another list of the same length is seen by nothing else.
+fn replaced(feed: &Feed, current: &Replica, next: &Replica) -> u64 {
+    if feed.guards.removed.is_none() {
+        return 0;
+    }
+    let (mut looked_at, mut gone) = (0, 0);
+    let looked = current.each_of(SAMPLE, &mut |contact| {
+        looked_at += 1;
+        gone += u64::from(!next.knows(contact, feed.join)?);
+        Ok(())
+    });
+    // A copy that can't be read is no measure, and has its own alarm.
+    let records = u64::from(current.facts.contacts);
+    looked.map_or(0, |()| (gone * records).checked_div(looked_at).unwrap_or(0))
 }
 
 /// What is known of the copy that would be replaced, and of what could not be read.
@@ -100,51 +110,4 @@ fn recognised(round: &Round<'_>, current: &Replica, next: &Replica) -> Option<Re
         after: witnesses.known_to(next).ok()?,
         of,
     })
-}
-
-pub(super) fn words(doubts: &[Doubt]) -> String {
-    let words: Vec<String> = doubts.iter().map(ToString::to_string).collect();
-    words.join("; ")
-}
-
-impl Held {
-    fn error(&self, feed: &Feed) -> SyncError {
-        SyncError::Held {
-            name: feed.source.name().to_owned(),
-            doubts: self.doubts.clone(),
-        }
-    }
-}
-
-impl Memory {
-    fn hold(&self, held: Option<Held>) {
-        *self.lock() = held;
-    }
-
-    /// Refuses a file that was held already.
-    pub(super) fn refuse_held(
-        &self,
-        feed: &Feed,
-        digest: &str,
-        order: Order,
-    ) -> Result<(), SyncError> {
-        match &*self.lock() {
-            Some(held) if held.digest == digest && !order.accept => Err(held.error(feed)),
-            _ => Ok(()),
-        }
-    }
-
-    /// What has to be read once more to find what was held; everything, if that is not remembered.
-    pub(super) fn depth_of_held(&self) -> Option<Depth> {
-        let held = self.lock();
-        Some(held.as_ref().map_or(Depth::Whole, |held| match held.mode {
-            Mode::Full => Depth::Whole,
-            Mode::Comparison => Depth::Thorough,
-            Mode::Increment => Depth::Quick,
-        }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use super::callers::Witnesses;
 pub use super::failure::SyncError;
-pub use super::guard::Memory;
+pub use super::held::Memory;
 use super::office::Feed;
 pub use super::report::{Outcome, Report};
 use crate::domain::renewal::{Changes, Depth, Mode};

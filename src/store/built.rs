@@ -39,6 +39,8 @@ pub enum LoadError {
     Suspect,
     #[error("more has changed than can be put on top of the copy: everything must be read")]
     TooManyChanges,
+    #[error("changes came of several records with one id: everything must be read")]
+    Ambiguous,
     #[error("the copy that the changes belong to can't be read")]
     Base(#[source] ReplicaError),
 }
@@ -50,6 +52,7 @@ impl LoadError {
             LoadError::NotKeyed
             | LoadError::Suspect
             | LoadError::TooManyChanges
+            | LoadError::Ambiguous
             | LoadError::Base(_) => true,
             LoadError::Write { .. }
             | LoadError::Place { .. }

@@ -8,7 +8,7 @@
 //! An id of several contacts must join nothing, whether they lie in one file or in two. So for each id that a
 //! change gives or takes, everybody who has it is looked at again, and the verdict is kept with the changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -68,6 +68,8 @@ pub struct Increment {
     changes: BTreeMap<u32, Option<Vec<u8>>>,
     /// Identities that came before, and the places of their contacts.
     seen: HashMap<String, u32>,
+    /// Of balances: keys of the ids that came with a record, whether it was different or not.
+    came: HashSet<u64>,
     /// The first id that is nobody's in the generation below.
     first_new: u32,
     next: u32,
@@ -98,6 +100,7 @@ impl Increment {
             place: shelf.place().clone(),
             changes: BTreeMap::new(),
             seen: HashMap::new(),
+            came: HashSet::new(),
             first_new,
             next: first_new,
             bytes: 0,
@@ -115,7 +118,8 @@ impl Increment {
         self.replica.facts.join
     }
 
-    /// A record as it is now. Of several with one identity the last is right.
+    /// A record as it is now. Of several with one identity the last is right; of balances none is, since an id
+    /// that they are joined by may be one of several records.
     pub fn put(&mut self, contact: &Contact) -> Result<(), LoadError> {
         let by = self.join().unwrap_or(JoinBy::Key);
         let identity = by.ids_of(contact).into_iter().next();
@@ -124,9 +128,18 @@ impl Increment {
             return Ok(());
         };
         let old = self.now(&identity)?;
+        let is_first =
+            self.join().is_none() || self.came.insert(self.replica.identity_key(&identity));
         if old.len() == 1 && old[0].1 == *contact {
             self.unchanged += 1;
             return Ok(());
+        }
+        let is_another = |(_, old): &(ContactId, Contact)| {
+            let keys = old.key.as_ref().zip(contact.key.as_ref());
+            !is_first || keys.is_some_and(|(old, new)| old != new)
+        };
+        if self.join().is_some() && old.iter().any(is_another) {
+            return Err(LoadError::Ambiguous);
         }
         self.make_room(contact)?;
         // Whoever comes back on the same day has the old place.
@@ -272,13 +285,14 @@ impl Increment {
                 let ids: Vec<u32> = ids.collect::<Result<_, redb::Error>>()?;
                 Ok(ids.iter().filter(|id| is_there(id)).count())
             })?;
-            let path = Kind::Increment.path(&self.place.directory, self.replica.generation);
-            bytes += self.place.drive.length(&path).map_err(place(&path))?;
+            bytes += self.length(Kind::Increment, self.replica.generation)?;
         }
-        Ok(is_too_much(below, changes, bytes))
+        let base = self.replica.facts.base.unwrap_or(self.replica.generation);
+        let worn = is_worn(self.length(Kind::Base, base)?, self.written()?);
+        Ok(worn || is_too_much(below, changes, bytes))
     }
 
-    fn facts(&self, made: Made, doubtful_ids: u64) -> Facts {
+    fn facts(&self, made: Made, doubtful_ids: u64, written: u64) -> Facts {
         let below = &self.replica;
         Facts {
             version: REPLICA_VERSION,
@@ -293,6 +307,7 @@ impl Increment {
             keyed: true,
             join: self.join(),
             base: Some(below.facts.base.unwrap_or(below.generation)),
+            written,
         }
     }
 
@@ -346,6 +361,12 @@ impl Increment {
 fn is_too_much(contacts: u32, changes: usize, bytes: u64) -> bool {
     let most = (contacts as usize / CHANGED_PART).clamp(FEWEST_CHANGES, CHANGES);
     changes > most || bytes > INCREMENT_BYTES
+}
+
+/// Whether increments have written as much as a new base would. Each writes all changes again: of a source that
+/// is asked every minute that would be gigabytes a day, on an SD card.
+fn is_worn(base: u64, written: u64) -> bool {
+    written > base.max(INCREMENT_BYTES)
 }
 
 /// Of what lies below.

@@ -260,6 +260,7 @@ impl Load {
             keyed: self.keyed,
             join: self.join.filter(|_| self.keyed),
             base: None,
+            written: 0,
         };
         let mut draft = self.draft;
         finish(&mut draft, &facts)?;

@@ -79,6 +79,9 @@ pub struct Facts {
     /// The generation that this one is with changes on top.
     #[serde(default)]
     pub base: Option<u64>,
+    /// Bytes of all increments on that one before this.
+    #[serde(default)]
+    pub written: u64,
 }
 
 // A cursor may hold an address with a key in it.

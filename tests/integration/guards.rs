@@ -206,7 +206,7 @@ async fn the_last_callers_outlast_a_restart_and_a_damaged_list_is_dropped() {
     let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
     let elsewhere = |row: &mut [String; 4]| row[2] = row[2].replace("0532", "0533");
-    Crm::of(100).with(100, elsewhere).put(&office);
+    Crm::of(100).with(8, elsewhere).put(&office);
     assert!(held(&office).await.contains("of the last 50 callers"));
     office.stop().await;
     std::fs::write(&file, "not a list").unwrap();

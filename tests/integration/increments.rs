@@ -275,6 +275,58 @@ async fn half_the_crm_deleted_is_held_by_the_comparison_too_and_can_be_accepted(
 }
 
 #[tokio::test]
+async fn what_was_held_is_accepted_as_it_was_shown_and_not_worse() {
+    let branch = Branch::with(100).await;
+    branch.quick().await;
+    branch.crm(|acme| acme.people.truncate(70));
+    let order = Order {
+        depth: Depth::Thorough,
+        ..Order::default()
+    };
+    let accept = Order {
+        accept: true,
+        by_person: true,
+        ..Order::default()
+    };
+    let held = branch.sync(order).await.unwrap_err().to_string();
+    assert!(held.contains("30 of 100 records"), "{held}");
+    // A change is put in meanwhile; what was held is still to be accepted.
+    let mut changed = person(0);
+    changed["name"] = json!("Somebody");
+    branch.crm(|acme| acme.changed = vec![changed]);
+    assert_eq!(branch.quick().await.changes, changes(0, 1, 0));
+    branch.crm(|acme| acme.people.truncate(2));
+    let held = branch.sync(accept).await.unwrap_err().to_string();
+    assert!(held.contains("98 of 100 records"), "{held}");
+    // Now this was shown.
+    assert_eq!(branch.sync(accept).await.unwrap().contacts, 2);
+}
+
+#[tokio::test]
+async fn another_list_of_the_same_length_is_held() {
+    let branch = Branch::with(100).await;
+    branch.quick().await;
+    branch.crm(|acme| acme.people = (100..200).map(person).collect());
+    let order = Order {
+        depth: Depth::Whole,
+        ..Order::default()
+    };
+    let held = branch.sync(order).await.unwrap_err().to_string();
+    assert!(
+        held.contains("100 of 100 records would be others"),
+        "{held}"
+    );
+    // The same people under new ids are known by their numbers.
+    let renamed = |n| {
+        let mut person = person(n);
+        person["id"] = json!(format!("new-{n}"));
+        person
+    };
+    branch.crm(|acme| acme.people = (0..100).map(renamed).collect());
+    assert_eq!(branch.sync(order).await.unwrap().contacts, 100);
+}
+
+#[tokio::test]
 async fn names_that_go_bad_in_many_small_steps_add_up() {
     let branch = Branch::with(100).await;
     branch.quick().await;

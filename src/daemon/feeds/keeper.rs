@@ -86,7 +86,7 @@ impl Keeper {
                 continue;
             }
             self.secrets.take_up(&self.flow, &mut self.feed).await;
-            let result = self.sync(order, progress).await;
+            let result = self.sync(order, progress, timers.is_owed()).await;
             timers.done(order.depth, result.as_ref().ok().map(|report| report.mode));
             timers.refused(result.as_ref().is_err_and(SyncError::is_refused));
             if let Some(reply) = reply {
@@ -115,6 +115,7 @@ impl Keeper {
         &self,
         order: Order,
         progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
+        is_owed: bool,
     ) -> Result<Report, SyncError> {
         let (feed, memory) = (self.feed.clone(), self.memory.clone());
         let turn = self.turns.clone().acquire_owned().await;
@@ -135,7 +136,7 @@ impl Keeper {
             .blocking(work)
             .await
             .unwrap_or(Err(SyncError::Panicked));
-        tell(&self.flow.board, &self.feed, &result);
+        tell(&self.flow.board, &self.feed, &result, is_owed);
         result
     }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tracing::{debug, error, info, warn};
 
+use crate::domain::renewal::Mode;
 use crate::flow::office::Feed;
 use crate::flow::sync::{Outcome, Report, SyncError};
 use crate::source::error::SourceError;
@@ -16,11 +17,21 @@ const FAULTS: [AlarmId; 3] = [
     AlarmId::CredentialRefused,
 ];
 
-pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError>) {
+/// `is_owed`: a look for deleted records has failed or was held before this sync, and is still to be done.
+pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError>, is_owed: bool) {
     let (name, now) = (feed.source.name(), Timestamp::now());
     let subject = format!("source {name}");
     board.source(name, |s| s.last_try = Some(now));
     match result {
+        Ok(report) if is_owed && report.mode == Mode::Increment => {
+            board.source(name, |s| {
+                let (error, is_held) = (s.last_error.take(), s.is_held);
+                show(s, feed, report, now);
+                (s.last_error, s.is_held) = (error, is_held);
+            });
+            notice(board, &subject, report);
+            log(report);
+        }
         Ok(report) => {
             let over = [AlarmId::LookupFailed, AlarmId::ReplicaRolledBack];
             for id in FAULTS.into_iter().chain(over) {

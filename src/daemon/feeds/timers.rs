@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, Zoned};
 
 use crate::domain::renewal::{Depth, Mode};
-use crate::domain::schedule::{Since, Timetable};
+use crate::domain::schedule::{Schedule, Since, Timetable};
 use crate::flow::office::Feed;
 
 /// How soon a source that has never been read is tried again.
 const FIRST_COPY: Duration = Duration::from_secs(60);
+/// How soon a look for deleted records is tried again that has failed or was held, and doubled each time: it may
+/// read everything, and write it, only to fail again. Changes are put in meanwhile.
+const THOROUGH_AGAIN: Duration = Duration::from_secs(3600);
+const MOST_DOUBLED: u32 = 4;
 /// Between two tries of a credential that is refused again and again: some 30 a day, where account lockouts count
 /// tries within minutes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -17,10 +21,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Timers {
     quick: Timer,
     thorough: Timer,
-    /// A try to look for deleted records has failed: with the next one it is tried again, and not at once.
-    is_owed: bool,
+    owed: Option<Owed>,
     /// How often in a row the credential was refused.
     refused: u32,
+}
+
+/// A try to look for deleted records has failed: with a later sync it is tried again.
+struct Owed {
+    since: Timer,
+    tries: u32,
 }
 
 struct Timer {
@@ -66,7 +75,7 @@ impl Timers {
         Timers {
             quick: Timer::new(),
             thorough: then.map_or_else(Timer::new, Timer::from),
-            is_owed: false,
+            owed: None,
             refused: 0,
         }
     }
@@ -92,9 +101,18 @@ impl Timers {
         if !feed.source.abilities().changes {
             return (quick, Depth::Quick);
         }
+        if let Some(Owed { since, tries }) = &self.owed {
+            let pause = THOROUGH_AGAIN * 2_u32.pow((*tries).min(MOST_DOUBLED));
+            let is_due = wait(&Schedule::Every(pause), since) <= quick;
+            let depth = if is_due {
+                Depth::Thorough
+            } else {
+                Depth::Quick
+            };
+            return (quick, depth);
+        }
         let thorough = wait(&table.thorough, &self.thorough);
         match thorough <= quick {
-            true if self.is_owed => (quick, Depth::Thorough),
             true => (thorough, Depth::Thorough),
             false => (quick, Depth::Quick),
         }
@@ -119,11 +137,23 @@ impl Timers {
         self.quick = Timer::new();
         match mode {
             Some(Mode::Full | Mode::Comparison) => {
-                (self.thorough, self.is_owed) = (Timer::new(), false);
+                (self.thorough, self.owed) = (Timer::new(), None);
             }
             Some(Mode::Increment) => {}
-            None => self.is_owed |= depth != Depth::Quick,
+            None if depth == Depth::Quick => {}
+            None => {
+                let before = self.owed.take().map(|owed| owed.tries);
+                self.owed = Some(Owed {
+                    since: Timer::new(),
+                    tries: before.map_or(0, |tries| tries + 1),
+                });
+            }
         }
+    }
+
+    /// What a look for deleted records has told is not over because changes could be put in.
+    pub(super) fn is_owed(&self) -> bool {
+        self.owed.is_some()
     }
 }
 
@@ -136,7 +166,7 @@ mod tests {
         let mut timers = Timers {
             quick: Timer::new(),
             thorough: Timer::new(),
-            is_owed: false,
+            owed: None,
             refused: 0,
         };
         assert_eq!(timers.pause(), None);

@@ -42,7 +42,7 @@ pub(super) fn full(
     };
     guard::usable(round, &read, load.contacts())?;
     let built = load.finish(round.made(Mode::Full, &read))?;
-    guard::check(round, &built, &read, Mode::Full)?;
+    guard::check(round, &built, &read, (Mode::Full, None))?;
     built.publish(&feed.shelf)?;
     let current = feed.shelf.current().ok_or(SyncError::Gone)?;
     let changes: Option<Changes> = None;

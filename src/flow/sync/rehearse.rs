@@ -60,6 +60,7 @@ pub(super) fn rehearse(
         rehearsing.look_for_removed(current)?;
         let sight = Sight {
             after: rehearsing.filling,
+            removed: identity.map_or(0, |_| rehearsing.changes.removed),
             callers,
             ..sight(current, &read.rejects)
         };

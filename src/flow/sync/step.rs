@@ -46,7 +46,7 @@ pub(super) fn step(
     };
     let (outcome, current) = match step.increment.finish(round.made(mode, &read))? {
         Some(built) => {
-            guard::check(round, &built, &read, mode)?;
+            guard::check(round, &built, &read, (mode, Some(changes.removed)))?;
             built.publish(&feed.shelf)?;
             (
                 Outcome::Published,

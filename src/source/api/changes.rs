@@ -41,6 +41,7 @@ impl<'a, E> Reading<'a, '_, E> {
         if let Some(deleted) = &object.deleted {
             self.deleted(deleted, rule, &asked).await?;
         }
+        self.seen.since = Some(since.clone());
         self.seen.greatest = Some(since).filter(|_| matches!(rule.kind, CursorKind::Number { .. }));
         let mut asked = asked;
         loop {

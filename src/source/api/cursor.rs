@@ -143,6 +143,9 @@ pub(super) struct Seen {
     pub(super) greatest: Option<Mark>,
     /// Of the page that was read last.
     pub(super) least_of_page: Option<Mark>,
+    /// What changes were asked for from. Where nothing has changed, and the server tells no time, the box's own
+    /// clock must not move it: one that is ahead would skip what changes until then.
+    pub(super) since: Option<Mark>,
 }
 
 impl Seen {
@@ -187,7 +190,10 @@ impl Seen {
                 let seen = if told { (*seen).max(idle) } else { *seen };
                 Some(Mark::Time(seen.min(start)))
             }
-            (CursorKind::Time { .. }, _) => Some(Mark::Time(start)),
+            (CursorKind::Time { .. }, _) => {
+                let since = self.since.clone().filter(|_| !told);
+                Some(since.unwrap_or(Mark::Time(start)))
+            }
             (_, greatest) => greatest.clone(),
         }
     }
@@ -325,6 +331,18 @@ mod tests {
             "2026-09-01T12:00:00Z"
         );
         assert_eq!(next(&[], true), "2026-09-01T12:00:00Z");
+        // Without the server's time nothing that is seen moves nothing.
+        let seen = Seen {
+            since: Some(Mark::Time(at("2026-08-31T12:00:00Z"))),
+            ..Seen::default()
+        };
+        let next_of = |told| {
+            seen.next(&rule, at("2026-09-01T12:00:00Z"), told)
+                .unwrap()
+                .text()
+        };
+        assert_eq!(next_of(false), "2026-08-31T12:00:00Z");
+        assert_eq!(next_of(true), "2026-09-01T12:00:00Z");
         // Our own clock may be wrong in either way: only what was seen counts.
         assert_eq!(
             next(&["2026-01-01T00:00:00Z"], false),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::index::{self, Index, Row, Rows};
-use super::{Built, Increment, LoadError, Made, Replica, decode, load, read};
+use super::{Built, Increment, Kind, LoadError, Made, Replica, decode, load, place, read};
 use crate::domain::contact::ContactId;
 use crate::store::draft::Draft;
 use crate::store::replica::misled;
@@ -34,12 +34,27 @@ impl Increment {
             }
             gathered.index.write_increment(transaction, &doubts)
         })?;
-        load::finish(&mut draft, &self.facts(made, doubtful_ids))?;
+        let facts = self.facts(made, doubtful_ids, self.written()?);
+        load::finish(&mut draft, &facts)?;
         let base = self.replica.base.clone();
         let drive = &*self.place.drive;
         let generation = self.replica.generation + 1;
         let replica = Replica::open_increment(drive, draft.path(), generation, |_| Ok(base))?;
         Ok(Built::new(draft, replica))
+    }
+
+    /// Bytes of all increments on the base so far.
+    pub(super) fn written(&self) -> Result<u64, LoadError> {
+        let Some(_) = &self.replica.top else {
+            return Ok(0);
+        };
+        let last = self.length(Kind::Increment, self.replica.generation)?;
+        Ok(self.replica.facts.written + last)
+    }
+
+    pub(super) fn length(&self, kind: Kind, generation: u64) -> Result<u64, LoadError> {
+        let path = kind.path(&self.place.directory, generation);
+        self.place.drive.length(&path).map_err(place(&path))
     }
 
     /// What lay on top before and lies there still, and what came, by their ids.

@@ -248,6 +248,37 @@ fn a_balance_of_several_records_stays_nobodys_until_everything_is_read() {
 }
 
 #[test]
+fn changes_of_two_balances_with_one_id_have_everything_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(&dir);
+    let record = |key: Option<&str>, balance: i64| Contact {
+        key: key.map(str::to_owned),
+        name: Some(format!("{balance}")),
+        ..contact("", "", "c1", FIRST)
+    };
+    let ambiguous = |puts: &[Contact]| {
+        let mut increment = Increment::begin(&shelf).unwrap();
+        let put = puts.iter().try_for_each(|contact| increment.put(contact));
+        matches!(put, Err(LoadError::Ambiguous))
+            .then(|| assert!(put.unwrap_err().wants_everything()))
+    };
+    let by = Some(JoinBy::CustomerCode);
+    load(&shelf, by, &[record(None, 10)]);
+    assert!(ambiguous(&[record(None, 20)]).is_none());
+    assert!(ambiguous(&[record(None, 20), record(None, 20)]).is_none());
+    assert!(ambiguous(&[record(None, 20), record(None, 30)]).is_some());
+    // The first is as it was.
+    assert!(ambiguous(&[record(None, 10), record(None, 30)]).is_some());
+    load(&shelf, by, &[record(Some("a"), 10)]);
+    assert!(ambiguous(&[record(Some("a"), 20)]).is_none());
+    assert!(ambiguous(&[record(Some("b"), 20)]).is_some());
+    // One that was deleted makes room for another.
+    let mut increment = Increment::begin(&shelf).unwrap();
+    increment.remove("c1").unwrap();
+    increment.put(&record(Some("b"), 20)).unwrap();
+}
+
+#[test]
 fn a_record_without_an_identity_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let shelf = shelf(&dir);
@@ -283,6 +314,59 @@ fn hidden_contacts_do_not_count_among_those_that_are_looked_at() {
     let few: Vec<Contact> = many[..CANDIDATES - 2].to_vec();
     change(&shelf, &few, &[]);
     assert_eq!(found(), CANDIDATES + 1);
+}
+
+#[test]
+fn increments_that_have_written_as_much_as_a_base_become_one() {
+    assert!(!is_worn(300 << 20, 300 << 20) && is_worn(300 << 20, (300 << 20) + 1));
+    assert!(!is_worn(1 << 20, INCREMENT_BYTES) && is_worn(1 << 20, INCREMENT_BYTES + 1));
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(&dir);
+    load(&shelf, None, &[contact("1", "Ayşe", "c1", FIRST)]);
+    let step = |n: u64| {
+        let name = format!("Ayşe {n}");
+        change(&shelf, &[contact("1", &name, "c1", FIRST)], &[]).unwrap()
+    };
+    let first = step(0);
+    let file = dir.path().join("crm/000002.increment");
+    let length = file.metadata().unwrap().len();
+    assert_eq!((first.base, first.written), (Some(1), 0));
+    assert_eq!(step(1).written, length);
+    let steps = INCREMENT_BYTES / length;
+    let became = (2..steps + 5).find(|n| step(*n).base.is_none());
+    let became = became.unwrap();
+    assert!(
+        (steps / 2..=steps + 2).contains(&became),
+        "{became} {steps}"
+    );
+    assert_eq!(step(0).written, 0);
+    assert!(files(&dir).len() <= 3, "{:?}", files(&dir));
+}
+
+#[test]
+fn who_is_in_another_copy_is_told_by_the_id_or_a_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = shelf(&dir);
+    load(&shelf, None, &[contact("1", "Ayşe", "c1", FIRST)]);
+    let copy = shelf.current().unwrap();
+    let knows = |key, number_text| {
+        let contact = contact(key, "Somebody", "c9", number_text);
+        copy.knows(&contact, None).unwrap()
+    };
+    assert!(knows("1", FIRST) && knows("1", SECOND) && knows("9", FIRST));
+    assert!(!knows("9", SECOND));
+    let mut seen = 0;
+    let mut count = |_: &Contact| {
+        seen += 1;
+        Ok(())
+    };
+    copy.each_of(5, &mut count).unwrap();
+    assert_eq!(seen, 1);
+    let by = Some(JoinBy::CustomerCode);
+    load(&shelf, by, &[contact("1", "Ayşe", "c1", FIRST)]);
+    let copy = shelf.current().unwrap();
+    assert!(copy.knows(&contact("9", "Can", "c1", SECOND), by).unwrap());
+    assert!(!copy.knows(&contact("1", "Ayşe", "c2", FIRST), by).unwrap());
 }
 
 #[test]

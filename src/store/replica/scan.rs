@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use redb::ReadableTable;
 
-use super::{Replica, ReplicaError, guarded, keys, misled};
+use super::{Joined, Question, Replica, ReplicaError, guarded, keys, misled};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::join::JoinBy;
 use crate::store::layer::decode;
@@ -18,6 +18,45 @@ impl Replica {
                 Ok(ControlFlow::Continue(()))
             })
         })
+    }
+
+    /// Hands out so many contacts at the most, from all over the copy.
+    pub fn each_of(
+        &self,
+        most: u32,
+        take: &mut dyn FnMut(&Contact) -> Result<(), ReplicaError>,
+    ) -> Result<(), ReplicaError> {
+        let end = guarded(|| self.end())?;
+        let step = end.div_ceil(most.max(1)).max(1);
+        for id in (0..end).step_by(step as usize) {
+            // Who was removed has left a gap.
+            if let Some(contact) = guarded(|| self.contact(ContactId(id)))? {
+                take(&contact)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody here has the contact's identity, where records have one, or one of its numbers. Of
+    /// balances: whether one is joined by its id.
+    pub fn knows(&self, contact: &Contact, join: Option<JoinBy>) -> Result<bool, ReplicaError> {
+        for id in join.unwrap_or(JoinBy::Key).ids_of(contact) {
+            let is_there = match join {
+                Some(by) => self.joined(by, &id)? != Joined::Nothing,
+                None => self.by_identity(&id)?.is_some(),
+            };
+            if is_there {
+                return Ok(true);
+            }
+        }
+        let numbers = contact.numbers.iter().map(|n| n.split().1);
+        for digits in numbers.chain(contact.loose.iter().map(|n| n.digits())) {
+            if join.is_none() && !self.ask(Question::Ending(digits))?.is_empty() {
+                return Ok(true);
+            }
+        }
+        // Nobody could tell.
+        Ok(join.is_some_and(|by| by.ids_of(contact).is_empty()))
     }
 
     /// The contact with this identity; `None` also where records have none, and for what several have.
