@@ -3,13 +3,17 @@
 //! One definition gives the parser, the help, the man pages and the shell completions.
 
 mod arguments;
+mod backup;
+mod bundle;
 mod check;
+mod doctor;
 mod matched;
 mod metrics;
 mod outbox;
 mod pages;
 mod replica;
 mod run;
+mod setup;
 mod source;
 mod status;
 mod sync;
@@ -27,7 +31,7 @@ use self::terminal::complain;
 use crate::config::{Config, ConfigError};
 use crate::daemon::StartError;
 use crate::system::control::ControlError;
-use crate::system::{chain, journal};
+use crate::system::{chain, journal, user};
 
 /// Threads that serve peers; the daemon is small and so are its boxes.
 const WORKERS: usize = 2;
@@ -66,6 +70,12 @@ pub fn main() -> ExitCode {
         (_, false) => LevelFilter::ERROR,
     };
     journal::init(level);
+    if arguments.command.is_the_services()
+        && let Err(e) = user::become_owner_of(&Config::state_directory_of(&arguments.config))
+    {
+        complain(&chain::of(&e));
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -98,7 +108,9 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
     let config: &Path = &arguments.config;
     match arguments.command {
         Command::Run => run::run(config).await,
+        Command::Setup(how) => setup::setup(config, how).await,
         Command::Check => check::check(config).await,
+        Command::Doctor(how) => doctor::doctor(config, how).await,
         Command::Lookup(what) => who::lookup(config, what).await,
         Command::Card(whom) => who::card(config, whom).await,
         Command::Sync(what) => sync::sync(config, what).await,
@@ -107,6 +119,9 @@ async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Status { json } => status::status(config, json).await,
         Command::Metrics => metrics::metrics(config).await,
         Command::Outbox(what) => outbox::outbox(config, what).await,
+        Command::SupportBundle(what) => bundle::bundle(config, what).await,
+        Command::Backup(what) => backup::backup(config, what).await,
+        Command::Restore(what) => backup::restore(config, what).await,
         Command::Demo(options) => crate::demo::show::demo(options.into())
             .await
             .map(|()| ExitCode::SUCCESS)

@@ -37,6 +37,8 @@ use reader::{Document, Section};
 
 /// Where the packaged service keeps its configuration.
 pub const DEFAULT_PATH: &str = "/etc/ringcard/ringcard.toml";
+/// Where the packaged service keeps its state.
+const STATE_DIRECTORY: &str = "/var/lib/ringcard";
 /// Largest configuration read; the sample has about 3 kB.
 const FILE_BYTES: u64 = 1 << 20;
 const CONTROL_SOCKET: &str = "control.sock";
@@ -111,14 +113,25 @@ impl Config {
         })
     }
 
+    /// Only where the state is kept, whatever else is wrong with the file.
+    pub fn state_directory_of(path: &Path) -> PathBuf {
+        let stated = read(path).ok().and_then(|(text, directory)| {
+            let document = Document::parse(&text, &directory).ok()?;
+            let state = document.root(|root| {
+                root.hush();
+                Some(state_directory(root))
+            });
+            state.ok()
+        });
+        stated.unwrap_or_else(|| systemd_directory("STATE_DIRECTORY", STATE_DIRECTORY))
+    }
+
     pub fn parse(text: &str, directory: &Path) -> Result<Config, Problems> {
         let document = Document::parse(text, directory)?;
         let config = document.root(|root| {
             let locale = root.parse("locale", Locale::ALLOWED, Locale::parse);
             let locale = locale.unwrap_or(Locale::English);
-            let state = root
-                .path("state-dir")
-                .unwrap_or_else(|| systemd_directory("STATE_DIRECTORY", "/var/lib/ringcard"));
+            let state = state_directory(root);
             let runtime = runtime_directory(root);
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
@@ -196,6 +209,11 @@ fn read(path: &Path) -> Result<(String, PathBuf), ConfigError> {
     }
     let text = fs::read_to_string(path).map_err(failed)?;
     Ok((text, path.parent().unwrap_or(Path::new(".")).into()))
+}
+
+fn state_directory(root: &Section<'_>) -> PathBuf {
+    let given = root.path("state-dir");
+    given.unwrap_or_else(|| systemd_directory("STATE_DIRECTORY", STATE_DIRECTORY))
 }
 
 fn runtime_directory(root: &Section<'_>) -> PathBuf {

@@ -7,3 +7,4 @@ pub mod control;
 pub mod journal;
 pub mod notify;
 pub mod throttle;
+pub mod user;

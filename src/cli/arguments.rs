@@ -24,12 +24,16 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Ask what an office needs to begin, try each answer at once, and write the configuration.
+    Setup(super::setup::Setup),
     /// Take webhooks and send cards, until stopped. SIGHUP reads the configuration anew.
     ///
     /// Ends with 78 if the configuration has problems, all of which are listed.
     Run,
     /// Check configuration, secrets, certificate and sources without starting anything.
     Check,
+    /// Look at everything that a call depends on, and say what to do about what is wrong.
+    Doctor(super::doctor::Doctor),
     /// Tell whom a number belongs to, and how that is known. Ends with 1 if it is nobody.
     ///
     /// With --file, tell how many of a list of numbers are found, and why the others are not: for last
@@ -60,12 +64,45 @@ pub(super) enum Command {
     /// See and mend what waits to be sent.
     #[command(subcommand)]
     Outbox(Outbox),
+    /// Put what whoever helps needs to see into one file: no secret, no name, no whole number.
+    SupportBundle(super::bundle::Bundle),
+    /// Write everything that this office is into one file, to move it to another box.
+    Backup(super::backup::Backup),
+    /// Put an office from a backup onto this box.
+    Restore(super::backup::Restore),
     /// Try Ringcard without anything: made-up contacts, a stand-in for Hipcall, and calls with their cards.
     Demo(Demo),
     /// Write the completions of a shell to standard output.
     Completions { shell: clap_complete::Shell },
     /// Write the man pages into a directory.
     Man { directory: PathBuf },
+}
+
+impl Command {
+    /// Whether root does this as the service's user: what it writes, the service must be able to replace, and
+    /// what it can't read, the service can't either.
+    pub(super) fn is_the_services(&self) -> bool {
+        match self {
+            Command::Run
+            | Command::Check
+            | Command::Lookup(_)
+            | Command::Card(_)
+            | Command::Sync(_)
+            | Command::Replica(_)
+            | Command::Source(_)
+            | Command::Status { .. }
+            | Command::Metrics
+            | Command::Outbox(_) => true,
+            Command::Setup(_)
+            | Command::Doctor(_)
+            | Command::SupportBundle(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Demo(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

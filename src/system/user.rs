@@ -1,0 +1,42 @@
+//! Whose rights a command has: typed by root, it does the service's work as the service's user.
+//!
+//! The user is told by the state directory: it belongs to the service. A daemon that root runs from a shell on
+//! a directory of root's stays root.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+
+#[derive(Debug, thiserror::Error)]
+#[error("root's rights can't be given up for those of user {uid}")]
+pub struct BecomeError {
+    uid: Uid,
+    source: io::Error,
+}
+
+/// The user and the group that own `directory`, if it is there and not root's.
+pub fn owner_of(directory: &Path) -> Option<(Uid, Gid)> {
+    let metadata = fs::metadata(directory).ok()?;
+    let (uid, gid) = (metadata.uid(), metadata.gid());
+    (uid != 0).then_some((Uid::from_raw(uid), Gid::from_raw(gid)))
+}
+
+/// For root only: gives up its rights, for good, for those of the owner of `directory`. To be called before the
+/// first thread starts.
+pub fn become_owner_of(directory: &Path) -> Result<(), BecomeError> {
+    let Some((uid, gid)) = owner_of(directory).filter(|_| geteuid().is_root()) else {
+        return Ok(());
+    };
+    let become_it = || {
+        setgroups(&[gid])?;
+        setgid(gid)?;
+        setuid(uid)
+    };
+    become_it().map_err(|e| BecomeError {
+        uid,
+        source: e.into(),
+    })
+}
