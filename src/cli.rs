@@ -32,6 +32,7 @@ use crate::config::{Config, ConfigError};
 use crate::daemon::StartError;
 use crate::system::control::ControlError;
 use crate::system::{chain, journal, user};
+use crate::webhook::Handed;
 
 /// Threads that serve peers; the daemon is small and so are its boxes.
 const WORKERS: usize = 2;
@@ -76,6 +77,11 @@ pub fn main() -> ExitCode {
         complain(&chain::of(&e));
         return ExitCode::FAILURE;
     }
+    // Before the first thread: it changes the environment.
+    let handed = match arguments.command {
+        Command::Run => Handed::take(),
+        _ => Handed::default(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -88,7 +94,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let end = runtime.block_on(command(arguments));
+    let end = runtime.block_on(command(arguments, handed));
     // A thread that a dead network share holds would keep the process, and with it the next start, waiting.
     runtime.shutdown_background();
     match end {
@@ -104,10 +110,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn command(arguments: Arguments) -> Result<ExitCode, Failure> {
+async fn command(arguments: Arguments, handed: Handed) -> Result<ExitCode, Failure> {
     let config: &Path = &arguments.config;
     match arguments.command {
-        Command::Run => run::run(config).await,
+        Command::Run => run::run(config, handed).await,
         Command::Setup(how) => setup::setup(config, how).await,
         Command::Check => check::check(config).await,
         Command::Doctor(how) => doctor::doctor(config, how).await,

@@ -230,8 +230,12 @@ fn webhook(root: &Section<'_>) -> Option<WebhookConfig> {
     let section = root.required_section("webhook")?;
     let mut listen = Vec::new();
     let address = |text: &str| text.parse::<SocketAddr>().ok();
-    let tls = "an address and a port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";
-    listen.extend(section.parse("listen", tls, address).map(Listen::Tls));
+    let tls = "an address and a port, such as \"0.0.0.0:8443\" or \"[::]:8443\", or \"systemd\" for what \
+               ringcard.socket opens";
+    listen.extend(section.parse("listen", tls, |text| match text {
+        "systemd" => Some(Listen::Systemd),
+        _ => address(text).map(Listen::Tls),
+    }));
     let plain = "a loopback address and a port, such as \"127.0.0.1:8080\", or \"unix:/run/ringcard/webhook.sock\"";
     listen.extend(section.parse("plain-listen", plain, |text| {
         if let Some(path) = text.strip_prefix("unix:") {

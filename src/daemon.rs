@@ -25,6 +25,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
@@ -35,19 +36,25 @@ use crate::status::AlarmId;
 use crate::store::outbox::{Outcome, Waiting};
 use crate::system::{chain, notify};
 use crate::tasks::Tasks;
-use crate::webhook::{Gate, Identity, IdentityFiles, Listen};
+use crate::webhook::{Gate, Identity, IdentityFiles, Listen, Listener};
 
 pub use explain::{CandidateShown, Explanation, Offline};
 pub use start::StartError;
 
 /// What a stop may take: a card under way gets this long. systemd's own limit is longer.
 const DRAIN_TIME: Duration = Duration::from_secs(6);
+/// How long the doors stay open at the least after a stop has begun: a client with many calls is told in an
+/// answer that its connection ends, and not by its end.
+const LEAVE_TIME: Duration = Duration::from_millis(250);
+/// For the events of those who were let in last: their cards are on disk when they are answered.
+const LAST_EVENTS_TIME: Duration = Duration::from_secs(1);
 /// What the outbox's last write may take after that.
 const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 pub struct Daemon {
     flow: Flow,
     gate: Arc<ArcSwap<Gate>>,
+    listener: Listener<Flow>,
     identity: Option<Arc<Identity>>,
     feeds: Arc<feeds::Feeds>,
     owners: owners::Keepers,
@@ -133,13 +140,19 @@ impl Daemon {
         self.drain().await;
     }
 
-    /// Takes no new calls, lets what runs end, and closes the outbox.
+    /// Lets what runs end, then takes no new calls, and closes the outbox. The doors stay open meanwhile: what
+    /// comes in is put on disk for the next run, which can't begin before this one is over.
     async fn drain(&mut self) {
         let waiting = self.flow.outbox.counts().waiting;
-        notify::stopping(&format!("stopping; {waiting} cards wait"));
         self.flow.tasks.stop();
+        self.listener.leave();
+        notify::stopping(&format!("stopping; {waiting} cards wait"));
+        let (drained, ()) = tokio::join!(self.flow.tasks.drain(DRAIN_TIME), sleep(LEAVE_TIME));
+        let answered = self.listener.close().await;
+        // Nothing of before is waited for twice.
+        let ended = !drained || self.flow.tasks.drain(LAST_EVENTS_TIME).await;
         self.essential.abort_all();
-        if !self.flow.tasks.drain(DRAIN_TIME).await {
+        if !(drained && answered && ended) {
             warn!(
                 event_id = "drain-incomplete",
                 "not everything ended in time; cards stay on disk"
@@ -166,7 +179,7 @@ impl Daemon {
             }
         }
         self.flow.board.reloaded();
-        notify::ready("reloaded");
+        notify::ready(&housekeeping::line(&self.flow));
     }
 
     /// Takes up tokens whose files have changed, and nothing else.

@@ -26,6 +26,11 @@ impl Tasks {
         self.tracker.spawn(work)
     }
 
+    /// Counts what somebody else runs.
+    pub fn count<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        self.tracker.track_future(work)
+    }
+
     /// Runs what waits for the disk or computes long, off the threads that answer peers.
     pub async fn blocking<T: Send + 'static>(
         &self,

@@ -6,6 +6,8 @@
 
 mod auth;
 mod connections;
+mod door;
+mod handed;
 mod listener;
 mod payload;
 mod rehearsal;
@@ -14,7 +16,9 @@ mod tls;
 
 pub use auth::Gate;
 pub use connections::CONNECTIONS;
-pub use listener::{Bound, Listen, Listener};
+pub use door::{Bound, Door, Listen, NothingHanded};
+pub use handed::Handed;
+pub use listener::Listener;
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
 pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};

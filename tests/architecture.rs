@@ -32,11 +32,12 @@ const INSTRUMENTS: [&str; 4] = ["webhook", "source", "store", "hipcall"];
 const MAY_SPAWN: [&str; 3] = ["daemon", "tasks", "demo"];
 
 /// The modules in which a crate may be named.
-const HOME_OF: [(&str, &[&str]); 4] = [
+const HOME_OF: [(&str, &[&str]); 5] = [
     ("redb", &["store"]),
     ("reqwest", &["hipcall", "source", "demo"]),
     ("hyper", &["webhook", "demo"]),
     ("hyper_util", &["webhook", "demo"]),
+    ("listenfd", &["webhook"]),
 ];
 
 /// What would let the domain wait, read a clock, or touch the world.

@@ -26,6 +26,9 @@ use crate::webhook::Identity;
 /// server's logins.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
+const NOT_SET_UP: &str =
+    "not set up yet: there is no [[account]]; run sudo ringcard setup, or write one";
+
 pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     let config = load(path)?;
     say(&format!("{}: no problems", path.display()));
@@ -37,6 +40,9 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
         ));
     }
     let mut faults = Vec::new();
+    if config.accounts.is_empty() {
+        faults.push(NOT_SET_UP.to_owned());
+    }
     let mut note = |subject: &str, result: Result<String, String>| match result {
         Ok(fine) => say(&format!("{subject}: {fine}")),
         Err(fault) => faults.push(format!("{subject}: {fault}")),

@@ -8,9 +8,41 @@ use tokio::sync::Notify;
 use tracing::error;
 
 use super::{Failure, load};
+use crate::config::ConfigError;
 use crate::daemon::Daemon;
+use crate::system::clock::Clock;
+use crate::system::{chain, notify};
+use crate::webhook::Handed;
 
-pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
+/// Problems of the configuration that the line in `systemctl status` has room for.
+const PROBLEMS_TOLD: usize = 3;
+
+pub(super) async fn run(path: &Path, handed: Handed) -> Result<ExitCode, Failure> {
+    let end = serve(path, handed).await;
+    if let Err(failure) = &end {
+        notify::status(&last_words(failure));
+    }
+    end
+}
+
+/// What `systemctl status` shows of a service that has ended: one line.
+fn last_words(failure: &Failure) -> String {
+    match failure {
+        Failure::Config(ConfigError::Problems { path, problems }) => {
+            let first: Vec<_> = problems.0.iter().take(PROBLEMS_TOLD).collect();
+            let told: Vec<_> = first.iter().map(ToString::to_string).collect();
+            let more = match problems.0.len() - told.len() {
+                0 => String::new(),
+                n => format!("; and {n} more: sudo ringcard check"),
+            };
+            let told = told.join("; ").replace('\n', " ");
+            format!("not started: {}: {told}{more}", path.display())
+        }
+        other => format!("not started: {}", chain::of(other)).replace('\n', " "),
+    }
+}
+
+async fn serve(path: &Path, handed: Handed) -> Result<ExitCode, Failure> {
     let config = load(path).inspect_err(|e| {
         // In the journal too: who looks there first sees all problems.
         error!(event_id = "config-refused", "not started: {e}");
@@ -21,7 +53,8 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
         listen(SignalKind::interrupt())?,
     );
     let mut hangup = listen(SignalKind::hangup())?;
-    let daemon = Daemon::start(config, Some(path.to_owned())).await?;
+    let (clock, again) = (Clock::of_the_system(), Some(path.to_owned()));
+    let daemon = Daemon::start_by(clock, config, again, handed).await?;
     let stop = async {
         tokio::select! {
             () = received(&mut terminate) => {}

@@ -27,12 +27,16 @@ pub(super) async fn status(path: &Path, json: bool) -> Result<ExitCode, Failure>
 
 fn show(status: &Status) -> String {
     let webhook = &status.webhook;
-    let mut parts = vec![format!(
+    let mut parts = Vec::new();
+    if status.accounts.is_empty() {
+        parts.push("NOT SET UP YET: run sudo ringcard setup\n".to_owned());
+    }
+    parts.push(format!(
         "Ringcard {}, up {}, webhooks at {}",
         status.version,
         span(status.uptime_seconds),
         webhook.addresses.join(" and "),
-    )];
+    ));
     if let Some(fingerprint) = &webhook.certificate_fingerprint {
         parts.push(format!("certificate SHA-256 {fingerprint}"));
     }

@@ -34,11 +34,9 @@ pub struct AccountConfig {
     pub silence: Option<Patience>,
 }
 
+/// None is fine: a box that is not set up yet runs, answers nobody, and says what is missing.
 pub(super) fn read(root: &Section<'_>) -> Vec<AccountConfig> {
     let sections = root.sections("account");
-    if sections.is_empty() && !root.has("account") {
-        root.missing::<()>("account", "at least one [[account]]");
-    }
     if sections.len() > ACCOUNTS {
         root.wrong::<()>(
             "account",

@@ -49,7 +49,11 @@ impl Life {
     }
 
     async fn shows_within(&mut self, flow: &Flow, within: Duration) -> bool {
-        let drill = self.drill.run(flow, within).await;
+        // A box that is not set up has no calls to make up.
+        let drill = match flow.office.load().accounts.is_empty() {
+            true => Ok(()),
+            false => self.drill.run(flow, within).await,
+        };
         // Only after the drill, which has seen that nobody keeps the outbox's index to himself.
         let (pool, writer) = match drill {
             Ok(()) => tokio::join!(pool(flow, within), writer(flow, within)),

@@ -15,7 +15,7 @@ use super::alive::Life;
 use super::timekeeper;
 use crate::domain::fate::Why;
 use crate::flow::office::{Account, Flow};
-use crate::status::{AlarmId, Alarms, Board, Records};
+use crate::status::{AlarmId, Alarms, Board, Records, Status};
 use crate::system::{chain, notify};
 use crate::webhook::Identity;
 
@@ -67,8 +67,15 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     }
 }
 
-fn line(flow: &Flow) -> String {
-    let status = flow.status();
+/// What `systemctl status` shows.
+pub(super) fn line(flow: &Flow) -> String {
+    told(&flow.status())
+}
+
+fn told(status: &Status) -> String {
+    if status.accounts.is_empty() {
+        return "not set up yet: run sudo ringcard setup".to_owned();
+    }
     let sources = status.sources.values();
     let sources = sources.filter(|s| s.records == Records::Contacts);
     let contacts: u64 = sources.map(|s| u64::from(s.contacts)).sum();
@@ -165,6 +172,14 @@ pub(super) fn reload_certificate(identity: &Identity, board: &Board) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_that_is_not_set_up_says_so_and_what_to_do() {
+        let mut status = Status::default();
+        assert_eq!(told(&status), "not set up yet: run sudo ringcard setup");
+        status.accounts.insert("izmir".into(), Default::default());
+        assert_eq!(told(&status), "0 contacts, 0 cards, 0 waiting");
+    }
 
     #[test]
     fn the_status_line_tells_how_many_alarms_there_are_and_the_oldest_one() {

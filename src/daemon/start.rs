@@ -28,7 +28,9 @@ use crate::store::{LockError, StateLock, stall};
 use crate::system::clock::Clock;
 use crate::system::{chain, control, notify};
 use crate::tasks::Tasks;
-use crate::webhook::{Bound, CertificateError, Gate, Identity, Listen, Listener};
+use crate::webhook::{
+    Bound, CertificateError, Door, Gate, Handed, Identity, Listener, NothingHanded,
+};
 
 /// How long the start waits for the outbox's file, which takes 0.2 s with everything in it (measured).
 const READ_WITHIN: Duration = Duration::from_millis(1_500);
@@ -41,6 +43,8 @@ pub enum StartError {
     Office(#[from] OfficeError),
     #[error("the TLS certificate can't be used")]
     Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Handed(#[from] NothingHanded),
     #[error("webhooks can't be taken at {address}")]
     Listen {
         address: String,
@@ -58,15 +62,24 @@ pub enum StartError {
 impl Daemon {
     /// Starts everything; `config_path` is read again at a reload.
     pub async fn start(config: Config, config_path: Option<PathBuf>) -> Result<Daemon, StartError> {
-        Daemon::start_by(Clock::of_the_system(), config, config_path).await
+        Daemon::start_by(
+            Clock::of_the_system(),
+            config,
+            config_path,
+            Handed::default(),
+        )
+        .await
     }
 
-    /// The same, living by another clock.
+    /// The same, living by another clock, and with doors that others have opened.
     pub async fn start_by(
         clock: Clock,
         config: Config,
         config_path: Option<PathBuf>,
+        handed: Handed,
     ) -> Result<Daemon, StartError> {
+        report_unfit(&handed);
+        let doors = Door::plan(&config.webhook.listen, handed)?;
         let lock = StateLock::take(&config.state_directory)?;
         let (fixed, control_path) = (Fixed::of(&config), config.control_socket());
         let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -82,7 +95,10 @@ impl Daemon {
         Tasks::thread("outbox", write).map_err(StartError::Thread)?;
         // A disk that does not answer is not waited for: calls come in, and what it holds is taken up later.
         let _ = timeout(READ_WITHIN, outbox.was_read()).await;
-        let identity = identity(&config)?;
+        let identity = match doors.iter().any(Door::is_tls) {
+            true => Some(Arc::new(identity(&config)?)),
+            false => None,
+        };
         let (gate, schedules) = (
             gate(&config),
             super::feeds::schedules(&config, config_path.clone()),
@@ -107,7 +123,7 @@ impl Daemon {
         let mut essential = JoinSet::new();
         let listener = Listener::new(gate.clone(), Arc::new(flow.clone()), tasks.clone());
         let mut addresses = Vec::new();
-        for bound in open_doors(&fixed.listen, identity.as_ref()).await? {
+        for bound in open(doors, identity.as_ref()).await? {
             addresses.extend(bound.address());
             let listener = listener.clone();
             essential.spawn(async move {
@@ -131,6 +147,7 @@ impl Daemon {
         let daemon = Daemon {
             flow,
             gate,
+            listener,
             identity,
             feeds,
             owners: Keepers::default(),
@@ -149,7 +166,7 @@ impl Daemon {
     /// The doors are open: says so, and begins what nobody waits for.
     fn begin(mut self, schedules: super::feeds::Schedules, region: Option<Region>) -> Daemon {
         self.show_doors();
-        notify::ready("ready");
+        notify::ready(&housekeeping::line(&self.flow));
         // The first number costs the library's tables some milliseconds; no caller should pay them.
         self.flow.tasks.spawn(async move {
             let _ = region.map(|r| PhoneNumber::parse("+905325550101", r));
@@ -187,42 +204,35 @@ impl Daemon {
     }
 }
 
-fn identity(config: &Config) -> Result<Option<Arc<Identity>>, CertificateError> {
-    let tls = config
-        .webhook
-        .listen
-        .iter()
-        .any(|l| matches!(l, Listen::Tls(_)));
-    if !tls {
-        return Ok(None);
-    }
-    let identity = match &config.webhook.certificate {
-        Some(files) => Identity::load(files.clone())?,
+fn identity(config: &Config) -> Result<Identity, CertificateError> {
+    match &config.webhook.certificate {
+        Some(files) => Identity::load(files.clone()),
         None => {
             let mut names = vec!["localhost".to_owned(), "ringcard".to_owned()];
             names.extend(config.webhook.names.iter().cloned());
-            Identity::self_signed(&config.state_directory, names)?
+            Identity::self_signed(&config.state_directory, names)
         }
-    };
-    Ok(Some(Arc::new(identity)))
+    }
 }
 
-async fn open_doors(
-    listen: &[Listen],
+async fn open(
+    doors: Vec<Door>,
     identity: Option<&Arc<Identity>>,
 ) -> Result<Vec<Bound>, StartError> {
-    let mut doors = Vec::new();
-    for listen in listen {
-        let opened = Bound::open(listen, identity).await;
-        doors.push(opened.map_err(|source| {
-            let address = match listen {
-                Listen::Tls(address) | Listen::Loopback(address) => address.to_string(),
-                Listen::Unix(path) => path.display().to_string(),
-            };
-            StartError::Listen { address, source }
-        })?);
+    let mut open = Vec::new();
+    for door in doors {
+        let address = door.name();
+        let opened = door.open(identity).await;
+        open.push(opened.map_err(|source| StartError::Listen { address, source })?);
     }
-    Ok(doors)
+    Ok(open)
+}
+
+fn report_unfit(handed: &Handed) {
+    for why in handed.unfit() {
+        let event_id = "socket-unfit";
+        warn!(event_id, why, "a socket that was handed over is not used");
+    }
 }
 
 pub(super) fn gate(config: &Config) -> Gate {
@@ -250,6 +260,10 @@ pub(super) fn announce(board: &Board, office: &Office) {
         .map(|a| (&*a.config.name, &*a.config.node));
     let sources = office.feeds.iter();
     board.set_parts(accounts, sources.map(|f| (f.source.name(), f.records())));
+    match office.accounts.is_empty() {
+        true => report_not_set_up(board),
+        false => drop(board.clear(AlarmId::NotSetUp, "setup")),
+    }
     for (name, account) in &office.accounts {
         board.account(name, |a| a.users = account.users_status());
         if account.owners.is_none() {
@@ -266,6 +280,15 @@ pub(super) fn announce(board: &Board, office: &Office) {
                 s.last_good = s.last_good.or(Some(replica.facts.as_of));
             });
         }
+    }
+}
+
+fn report_not_set_up(board: &Board) {
+    let what = "no account of Hipcall's is configured, so every request is answered 404";
+    let advice = "sudo ringcard setup asks for what is needed; or write an [[account]] and a [[source]] into the \
+                  configuration, then: systemctl reload ringcard";
+    if board.raise(AlarmId::NotSetUp, "setup", what, advice) {
+        warn!(event_id = "not-set-up", advice, "{what}");
     }
 }
 

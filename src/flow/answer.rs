@@ -3,6 +3,7 @@
 //! Returns as soon as the card is delivered or would outlast a power cut, whichever is first: then the 200
 //! may be given. The first send starts before the disk has answered.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,11 +84,18 @@ impl Flow {
                 std::future::pending::<()>().await;
             }
         };
+        // For no longer than the 200 may wait: whatever takes longer goes on by itself.
+        let mut durable = pin!(timeout(ANSWER_WITHIN, durable));
         tokio::select! {
             biased;
-            () = &mut delivered => return Ok(()),
-            // For no longer than the 200 may wait: whatever takes longer goes on by itself.
-            _ = timeout(ANSWER_WITHIN, durable) => {}
+            () = &mut delivered => {
+                // A stop ends a delivery as well, and then its card has to be on disk.
+                if self.tasks.is_stopping() {
+                    let _ = durable.await;
+                }
+                return Ok(());
+            }
+            _ = &mut durable => {}
         }
         self.tasks.spawn(delivered);
         Ok(())

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlarmId {
+    /// No account is configured.
+    NotSetUp,
     /// The outbox can't be written.
     DiskRefused,
     /// The outbox was unreadable at the start, and a new one was begun.
@@ -40,7 +42,8 @@ pub enum AlarmId {
 }
 
 impl AlarmId {
-    pub const ALL: [AlarmId; 19] = [
+    pub const ALL: [AlarmId; 20] = [
+        AlarmId::NotSetUp,
         AlarmId::DiskRefused,
         AlarmId::OutboxDamaged,
         AlarmId::ClockWrong,
@@ -64,6 +67,7 @@ impl AlarmId {
 
     pub fn as_str(self) -> &'static str {
         match self {
+            AlarmId::NotSetUp => "not-set-up",
             AlarmId::DiskRefused => "disk-refused",
             AlarmId::OutboxDamaged => "outbox-damaged",
             AlarmId::ClockWrong => "clock-wrong",

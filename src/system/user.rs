@@ -3,12 +3,13 @@
 //! The user is told by the state directory: it belongs to the service. A daemon that root runs from a shell on
 //! a directory of root's stays root.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setgroups, setuid};
 
 #[derive(Debug, thiserror::Error)]
 #[error("root's rights can't be given up for those of user {uid}")]
@@ -30,8 +31,14 @@ pub fn become_owner_of(directory: &Path) -> Result<(), BecomeError> {
     let Some((uid, gid)) = owner_of(directory).filter(|_| geteuid().is_root()) else {
         return Ok(());
     };
+    // With the groups that the user has beside, as the service has them: a key may be a group's to read.
+    let user = User::from_uid(uid).ok().flatten();
+    let name = user.and_then(|user| CString::new(user.name).ok());
     let become_it = || {
-        setgroups(&[gid])?;
+        match &name {
+            Some(name) => initgroups(name, gid)?,
+            None => setgroups(&[gid])?,
+        }
         setgid(gid)?;
         setuid(uid)
     };

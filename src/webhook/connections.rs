@@ -25,7 +25,7 @@ struct State {
 /// What a connection has done so far.
 #[derive(Default)]
 pub(super) struct Marks {
-    asked: AtomicBool,
+    asked: CancellationToken,
     trusted: AtomicBool,
     requests: AtomicUsize,
     /// Turns of `next` serve as a clock: the smaller, the longer ago.
@@ -36,11 +36,16 @@ pub(super) struct Marks {
 impl Marks {
     /// A request's head has come, whatever it said.
     pub(super) fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+        self.asked.cancel();
     }
 
     pub(super) fn has_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        self.asked.is_cancelled()
+    }
+
+    /// Comes with the first request's head.
+    pub(super) async fn asked(&self) {
+        self.asked.cancelled().await;
     }
 
     /// This connection has shown a right secret.

@@ -1,11 +1,11 @@
-//! The doors: a TLS port, and plain HTTP for a proxy on the same box. Each connection is a task of its own,
-//! handshake included, and every wait for the peer has a limit.
+//! Connections: each is a task of its own, handshake included, and every wait for the peer has a limit.
+//!
+//! A stop goes in two steps, so that nobody who came in is left without an answer. `leave`: the doors stay open,
+//! and each HTTP/1.1 answer asks its client to come by another connection next. `close`: nobody is let in any more;
+//! who was, and has not asked yet, still may, and all others are told to go (GOAWAY, or the end of the stream).
 
-use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,15 +13,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use super::auth::Gate;
 use super::connections::{Connections, Place};
-use super::service::{EVENTS, Reception, Service};
-use super::tls::{Identity, server_config};
+use super::door::{Bound, Caller};
+use super::service::{ANSWER_WITHIN, EVENTS, Reception, Service};
 use crate::tasks::Tasks;
 
 /// A TLS handshake is three packets.
@@ -38,136 +39,106 @@ const HEADERS: usize = 64;
 const STREAMS: u32 = 256;
 /// After an accept error such as "too many open files": time for connections to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listen {
-    Tls(SocketAddr),
-    /// Plain HTTP, for a reverse proxy or tunnel on this box.
-    Loopback(SocketAddr),
-    Unix(PathBuf),
-}
-
-/// A door that is open but not yet served.
-pub enum Bound {
-    Tls(TcpListener, TlsAcceptor),
-    Loopback(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Bound {
-    /// Opens one; a TLS door shows `identity`.
-    pub async fn open(listen: &Listen, identity: Option<&Arc<Identity>>) -> io::Result<Bound> {
-        Ok(match listen {
-            Listen::Tls(address) => {
-                let identity =
-                    identity.ok_or_else(|| io::Error::other("there is no certificate"))?;
-                let config = server_config(identity.clone()).map_err(io::Error::other)?;
-                Bound::Tls(
-                    TcpListener::bind(address).await?,
-                    TlsAcceptor::from(Arc::new(config)),
-                )
-            }
-            Listen::Loopback(address) => Bound::Loopback(TcpListener::bind(address).await?),
-            Listen::Unix(path) => {
-                // A socket left by an earlier run; connecting tells it from one in use. Anything else that
-                // is there is not ours to remove.
-                let left = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
-                if left && UnixStream::connect(path).await.is_err() {
-                    let _ = std::fs::remove_file(path);
-                }
-                let listener = UnixListener::bind(path)?;
-                // The proxy's user is in our group, or it can't come in.
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-                Bound::Unix(listener)
-            }
-        })
-    }
-
-    /// The address in use: with port 0 the system chose it.
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Bound::Tls(listener, _) | Bound::Loopback(listener) => listener.local_addr().ok(),
-            Bound::Unix(_) => None,
-        }
-    }
-}
+/// After the doors were closed: for the handshake and the first request of who had just come in. Four turns to a
+/// peer on the other side of the world, or two with a packet lost.
+const FIRST_WORDS: Duration = Duration::from_secs(2);
+/// For a request that is on its way over a connection which has had one: what a network inside a country takes.
+const NEXT_WORDS: Duration = Duration::from_millis(50);
+/// From the last request's arrival until its answer is with the peer.
+const LAST_ANSWER: Duration = Duration::from_millis(ANSWER_WITHIN.as_millis() as u64 + 200);
 
 /// Serves all doors with one bound of connections and events.
 pub struct Listener<R> {
     service: Arc<Service<R>>,
-    tasks: Tasks,
+    /// The doors and who came in by them.
+    inside: Tasks,
+    /// Comes when nobody is waited for any more who has not asked anything.
+    enough: CancellationToken,
     http: auto::Builder<TokioExecutor>,
 }
 
 impl<R> Clone for Listener<R> {
     fn clone(&self) -> Listener<R> {
-        let (service, tasks) = (self.service.clone(), self.tasks.clone());
         Listener {
-            service,
-            tasks,
+            service: self.service.clone(),
+            inside: self.inside.clone(),
+            enough: self.enough.clone(),
             http: self.http.clone(),
         }
     }
 }
 
 impl<R: Reception> Listener<R> {
+    /// Events become tasks of `tasks`; connections are its own.
     pub fn new(gate: Arc<ArcSwap<Gate>>, reception: Arc<R>, tasks: Tasks) -> Listener<R> {
         let service = Service {
             gate,
             reception,
-            tasks: tasks.clone(),
+            tasks,
             events: Arc::new(Semaphore::new(EVENTS)),
             connections: Connections::default(),
+            leaving: AtomicBool::new(false),
         };
         Listener {
             service: Arc::new(service),
-            tasks,
+            inside: Tasks::default(),
+            enough: CancellationToken::new(),
             http: http(),
         }
     }
 
-    /// Accepts until the daemon stops.
+    /// Accepts until the doors are closed.
     pub async fn serve(self, bound: Bound) {
+        let inside = self.inside.clone();
+        inside.count(self.accept_all(bound)).await;
+    }
+
+    async fn accept_all(self, bound: Bound) {
         loop {
-            tokio::select! {
-                () = self.tasks.stopping() => return,
-                accepted = self.accept(&bound) => {
-                    if accepted.is_err() {
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                }
+            let accepted = tokio::select! {
+                () = self.inside.stopping() => break,
+                accepted = bound.accept() => accepted,
+            };
+            match accepted {
+                Ok(caller) => self.let_in(caller),
+                Err(_) => sleep(ACCEPT_PAUSE).await,
             }
         }
+        let last = bound.close().unwrap_or_default();
+        last.into_iter().for_each(|caller| self.let_in(caller));
     }
 
-    async fn accept(&self, bound: &Bound) -> io::Result<()> {
-        match bound {
-            Bound::Tls(listener, acceptor) => {
-                let (stream, _) = listener.accept().await?;
-                let (this, acceptor) = (self.clone(), acceptor.clone());
-                self.connect(|place| this.tls(stream, acceptor, place));
-            }
-            Bound::Loopback(listener) => {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                let this = self.clone();
-                self.connect(|place| async move { this.connection(stream, place).await });
-            }
-            Bound::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                let this = self.clone();
-                self.connect(|place| async move { this.connection(stream, place).await });
-            }
+    /// From now on, who asks is answered and sent to another connection for the next time.
+    pub fn leave(&self) {
+        self.service.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes the doors, and waits for the answers of all who came in by them; false if some were not given.
+    pub async fn close(&self) -> bool {
+        self.inside.stop();
+        if self.inside.drain(FIRST_WORDS).await {
+            return true;
         }
-        Ok(())
+        self.enough.cancel();
+        self.inside.drain(LAST_ANSWER).await
     }
 
-    fn connect<F: Future<Output = ()> + Send + 'static>(&self, run: impl FnOnce(Place) -> F) {
+    fn let_in(&self, caller: Caller) {
         // Without a place the stream is dropped: every one there is answers Hipcall right now.
-        if let Some(place) = self.service.connections.admit() {
-            self.tasks.spawn(run(place));
-        }
+        let Some(place) = self.service.connections.admit() else {
+            return;
+        };
+        let this = self.clone();
+        self.inside.spawn(async move {
+            match caller {
+                Caller::Tls(stream, acceptor) => this.tls(stream, acceptor, place).await,
+                Caller::Loopback(stream) => {
+                    let _ = stream.set_nodelay(true);
+                    this.connection(stream, place).await;
+                }
+                Caller::Unix(stream) => this.connection(stream, place).await,
+            }
+        });
     }
 
     async fn tls(self, stream: TcpStream, acceptor: TlsAcceptor, place: Place) {
@@ -176,7 +147,7 @@ impl<R: Reception> Listener<R> {
         let shaken = tokio::select! {
             shaken = handshake => shaken,
             () = place.marks.closing() => return,
-            () = self.tasks.stopping() => return,
+            () = self.enough.cancelled() => return,
         };
         // Port scanners fail here all day; there is nobody to answer and nothing to say.
         if let Ok(Ok(stream)) = shaken {
@@ -204,7 +175,20 @@ impl<R: Reception> Listener<R> {
             _ = connection.as_mut() => return,
             () = place.marks.closing() => return,
             () = silent => return,
-            () = self.tasks.stopping() => {}
+            () = self.inside.stopping() => {}
+        }
+        // One that has just come in has its first request still before it, and hyper would close it.
+        let words = async {
+            match place.marks.has_asked() {
+                true => sleep(NEXT_WORDS).await,
+                false => place.marks.asked().await,
+            }
+        };
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = place.marks.closing() => return,
+            () = words => {}
+            () = self.enough.cancelled() => {}
         }
         connection.as_mut().graceful_shutdown();
         tokio::select! {
@@ -254,20 +238,6 @@ mod tests {
             let place = listener.service.connections.admit().unwrap();
             let closed = timeout(HEADER_TIME * 2, listener.connection(stream, place));
             assert!(closed.await.is_ok(), "{said:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_file_in_the_place_of_a_socket_is_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("hook.sock");
-        std::fs::write(&path, "precious").unwrap();
-        let listen = Listen::Unix(path.clone());
-        assert!(Bound::open(&listen, None).await.is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        std::fs::remove_file(&path).unwrap();
-        for _ in 0..2 {
-            drop(Bound::open(&listen, None).await.unwrap());
         }
     }
 }

@@ -6,14 +6,15 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -53,6 +54,8 @@ pub(super) struct Service<R> {
     pub(super) tasks: Tasks,
     pub(super) events: Arc<Semaphore>,
     pub(super) connections: Connections,
+    /// A stop has begun.
+    pub(super) leaving: AtomicBool,
 }
 
 impl<R: Reception> Service<R> {
@@ -63,14 +66,30 @@ impl<R: Reception> Service<R> {
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let received = Instant::now();
         marks.ask();
+        // HTTP/2 has a way of its own to say so, for the whole connection.
+        let is_one = request.version() < Version::HTTP_2;
+        let mut response = self.respond(request, marks, received).await;
+        if is_one && self.leaving.load(Ordering::Relaxed) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        Ok(response)
+    }
+
+    async fn respond(
+        &self,
+        request: Request<Incoming>,
+        marks: Arc<Marks>,
+        received: Instant,
+    ) -> Response<Full<Bytes>> {
         let Some(account) = self.gate.load().account(request.uri().path()) else {
             self.reception.turned_away();
-            return Ok(reply(StatusCode::NOT_FOUND, ""));
+            return reply(StatusCode::NOT_FOUND, "");
         };
         marks.trust();
         self.connections.used(&marks);
         let _busy = marks.begin();
-        Ok(match *request.method() {
+        match *request.method() {
             Method::POST => {
                 self.take(account, request.into_body(), received).await;
                 reply(StatusCode::OK, "")
@@ -83,7 +102,7 @@ impl<R: Reception> Service<R> {
                     .insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
                 refusal
             }
-        })
+        }
     }
 
     /// Begins the event's work and waits for it as long as the answer may wait.

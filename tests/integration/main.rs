@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod copies;
 mod guards;
+mod handed;
 mod increments;
 mod matching;
 mod office;

@@ -18,6 +18,7 @@ use ringcard::flow::sync::{Memory, Order, sync};
 use ringcard::status::Status;
 use ringcard::system::clock::Clock;
 use ringcard::system::control::{ControlError, Request, ask};
+use ringcard::webhook::Handed;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -122,7 +123,9 @@ impl Office {
         let config = Config::load(&self.made_up.config_path()).unwrap();
         let path = self.made_up.config_path();
         let clock = self.clock.clone();
-        let daemon = Daemon::start_by(clock, config, Some(path)).await.unwrap();
+        let daemon = Daemon::start_by(clock, config, Some(path), Handed::default())
+            .await
+            .unwrap();
         let port = daemon.addresses().first().unwrap().port();
         let address = format!("localhost:{port}");
         let flow = daemon.flow().clone();

@@ -47,6 +47,9 @@ impl Process {
         let socket = office.path("notify.sock");
         let _ = std::fs::remove_file(&socket);
         let notifications = UnixDatagram::bind(&socket).unwrap();
+        // systemd's is open to every user too.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(&socket, open).unwrap();
         notifications.set_nonblocking(true).unwrap();
         let notifications = tokio::net::UnixDatagram::from_std(notifications).unwrap();
         let child = ringcard(&office.made_up.config_path())
@@ -97,7 +100,7 @@ impl Process {
 }
 
 /// Waits for a notification that holds `what`.
-async fn told(notifications: &tokio::net::UnixDatagram, what: &str) -> String {
+pub async fn told(notifications: &tokio::net::UnixDatagram, what: &str) -> String {
     let listen = async {
         loop {
             let mut message = [0; 4096];
@@ -421,4 +424,120 @@ async fn the_sample_configuration_answers_the_recorded_events() {
         assert_eq!(office.card(call).await[1], name);
     }
     process.killed().await;
+}
+
+#[tokio::test]
+async fn systemd_is_told_which_problems_keep_it_from_starting() {
+    let office = office().await;
+    office.configure(|config| {
+        config
+            .replace("locale = \"tr\"", "locale = \"xx\"\nodd = 1\neven = 2")
+            .replace("every = \"15m\"", "every = \"soon\"")
+    });
+    let socket = office.path("notify.sock");
+    let notifications = UnixDatagram::bind(&socket).unwrap();
+    let mut run = ringcard(&office.made_up.config_path());
+    let output = run.arg("run").env("NOTIFY_SOCKET", &socket).output().await;
+    assert_eq!(output.unwrap().status.code(), Some(78));
+    let mut message = [0; 4096];
+    let length = notifications.recv(&mut message).unwrap();
+    let told = String::from_utf8_lossy(&message[..length]).into_owned();
+    for part in [
+        "STATUS=not started: ",
+        "locale = \"xx\": must be",
+        "; and 1 more: sudo ringcard check",
+    ] {
+        assert!(told.contains(part), "{part} not in: {told}");
+    }
+    assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+}
+
+#[tokio::test]
+async fn a_box_that_is_not_set_up_runs_and_takes_its_first_account_with_a_reload() {
+    let office = Office::closed().await;
+    let whole = std::fs::read_to_string(office.made_up.config_path()).unwrap();
+    let at = whole.find("[[account]]").unwrap();
+    // What comes before the accounts and sources is enough to run.
+    office.configure(|config| config[..at].to_owned());
+    let check = office.run(&["check"]).await;
+    assert_eq!(check.status.code(), Some(1));
+    let said = String::from_utf8(check.stderr).unwrap();
+    assert!(said.contains("not set up yet"), "{said}");
+
+    let process = Process::start(&office).await;
+    let waits = process.told("STATUS=").await;
+    assert!(waits.contains("STATUS=not set up yet: run sudo ringcard setup"));
+    process.told("WATCHDOG=1").await;
+    let sent = process.panel.send(&inbound(&fresh_uuid(), None)).await;
+    assert!(
+        matches!(sent, Sent::Answered { status: 404, .. }),
+        "{sent:?}"
+    );
+    let status = office.run(&["status"]).await;
+    let shown = String::from_utf8(status.stdout).unwrap();
+    assert!(shown.starts_with("NOT SET UP YET"), "{shown}");
+    assert!(shown.contains("ALARM not-set-up, setup"), "{shown}");
+
+    office.configure(|config| config + &whole[at..]);
+    process.signal(Signal::SIGHUP);
+    process.told("972 contacts").await;
+    let call = process.call(&office).await;
+    assert_eq!(office.card(&call).await.len(), 4);
+    let status = office.run(&["status"]).await;
+    let shown = String::from_utf8(status.stdout).unwrap();
+    assert!(shown.starts_with("Ringcard "), "{shown}");
+    assert!(shown.ends_with("alarms: none\n"), "{shown}");
+    process.signal(Signal::SIGTERM);
+    assert!(process.ended().await.0.success());
+}
+
+/// Nobody has files on this machine, or rights.
+const NOBODY: u32 = 65534;
+
+#[tokio::test]
+async fn what_root_types_is_done_as_the_owner_of_the_state() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    if !nix::unistd::geteuid().is_root() {
+        return; // Nobody else has rights to give up.
+    }
+    let office = Office::closed().await;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&office.made_up.directory, open).unwrap();
+    std::fs::create_dir(office.path("state")).unwrap();
+    for entry in std::fs::read_dir(&office.made_up.directory).unwrap() {
+        chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    chown(&office.made_up.directory, Some(NOBODY), Some(NOBODY)).unwrap();
+
+    let process = Process::start(&office).await;
+    let pid = process.child.id().unwrap();
+    let rights = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let rights: Vec<&str> = rights.split_ascii_whitespace().collect();
+    let nobody = NOBODY.to_string();
+    for of in ["Uid:", "Gid:"] {
+        let at = rights.iter().position(|word| *word == of).unwrap();
+        assert_eq!(rights[at + 1..at + 5], [nobody.as_str(); 4], "{of}");
+    }
+    let at = rights.iter().position(|word| *word == "Groups:").unwrap();
+    assert_eq!(rights[at + 1..at + 3], [nobody.as_str(), "NStgid:"]);
+    process.told("972 contacts").await;
+    for made in ["state/outbox.redb", "state/replica/crm", "run/control.sock"] {
+        let owner = std::fs::metadata(office.path(made)).unwrap();
+        assert_eq!((owner.uid(), owner.gid()), (NOBODY, NOBODY), "{made}");
+    }
+    let status = office.run(&["status"]).await;
+    assert!(status.status.success());
+    process.killed().await;
+    // Without the daemon a command writes by itself.
+    assert!(office.run(&["sync"]).await.status.success());
+    let copies = std::fs::read_dir(office.path("state/replica/crm")).unwrap();
+    for copy in copies {
+        assert_eq!(copy.unwrap().metadata().unwrap().uid(), NOBODY);
+    }
+    // What only root may read the service can't: better told here than at its next start.
+    chown(office.path("token"), Some(0), Some(0)).unwrap();
+    let check = office.run(&["check"]).await;
+    assert_eq!(check.status.code(), Some(78));
+    let said = String::from_utf8(check.stderr).unwrap();
+    assert!(said.contains("can't be read: Permission denied"), "{said}");
 }
