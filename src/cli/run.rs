@@ -46,6 +46,7 @@ async fn serve(path: &Path, handed: Handed) -> Result<ExitCode, Failure> {
     let config = load(path).inspect_err(|e| {
         // In the journal too: who looks there first sees all problems.
         error!(event_id = "config-refused", "not started: {e}");
+        handed.turn_away();
     })?;
     let listen = |kind| signal(kind).map_err(|e| Failure::other(&e));
     let (mut terminate, mut interrupt) = (

@@ -70,6 +70,19 @@ impl Handed {
         &self.unfit
     }
 
+    /// Ends the connections that wait: nobody will serve them, and for those that still wait when we have ended,
+    /// systemd would start us again at once, and again.
+    pub fn turn_away(&self) {
+        for (_, listener) in &self.tcp {
+            let ready = listener.set_nonblocking(true);
+            while ready.is_ok() && listener.accept().is_ok() {}
+        }
+        for (_, listener) in &self.unix {
+            let ready = listener.set_nonblocking(true);
+            while ready.is_ok() && listener.accept().is_ok() {}
+        }
+    }
+
     /// The socket at which connections to `address` would arrive.
     pub(super) fn tcp_for(&mut self, address: &SocketAddr) -> Option<TcpListener> {
         self.tcp_where(|own, socket| own == address || covers(own, socket, address))

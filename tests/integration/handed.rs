@@ -406,6 +406,26 @@ async fn answers_plainly(office: &Office, path: &Path) {
 }
 
 #[tokio::test]
+async fn a_start_that_is_refused_leaves_nobody_waiting_for_whom_it_would_be_tried_again() {
+    let office = office().await;
+    office.configure(|config| config + "odd = 1\n");
+    let (socket, address) = held();
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        peers.push(TcpStream::connect(address).await.unwrap());
+    }
+    let daemon = Daemon::launch(&office, socket.try_clone().unwrap());
+    assert_eq!(daemon.ended().await.0, Some(78));
+    for mut peer in peers {
+        let read = timeout(PATIENCE, peer.read(&mut [0; 1])).await.unwrap();
+        assert_eq!(read.unwrap_or(0), 0);
+    }
+    socket.set_nonblocking(true).unwrap();
+    let waits = socket.accept().unwrap_err();
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
 async fn without_a_socket_that_can_be_served_the_start_fails_and_says_why() {
     let office = office().await;
     let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
