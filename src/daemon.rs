@@ -265,3 +265,18 @@ fn resume(flow: &Flow, waiting: Vec<Waiting>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::CLOSE_TIME;
+
+    #[test]
+    fn a_stop_takes_less_than_systemd_gives_it() {
+        let unit = include_str!("../systemd/ringcard.service");
+        let given = unit.lines().find_map(|l| l.strip_prefix("TimeoutStopSec="));
+        let seconds = given.and_then(|s| s.strip_suffix('s')).unwrap();
+        let given = Duration::from_secs(seconds.parse().unwrap());
+        assert!(DRAIN_TIME.max(LEAVE_TIME) + CLOSE_TIME + LAST_EVENTS_TIME + FLUSH_TIME < given);
+    }
+}

@@ -18,7 +18,7 @@ pub use auth::Gate;
 pub use connections::CONNECTIONS;
 pub use door::{Bound, Door, Listen, NothingHanded};
 pub use handed::Handed;
-pub use listener::Listener;
+pub use listener::{CLOSE_TIME, Listener};
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
 pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};

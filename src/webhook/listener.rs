@@ -46,6 +46,8 @@ const FIRST_WORDS: Duration = Duration::from_secs(2);
 const NEXT_WORDS: Duration = Duration::from_millis(50);
 /// From the last request's arrival until its answer is with the peer.
 const LAST_ANSWER: Duration = Duration::from_millis(ANSWER_WITHIN.as_millis() as u64 + 200);
+/// What closing the doors may take.
+pub const CLOSE_TIME: Duration = FIRST_WORDS.saturating_add(LAST_ANSWER);
 
 /// Serves all doors with one bound of connections and events.
 pub struct Listener<R> {
