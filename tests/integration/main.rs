@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+mod backup;
 mod calls;
 mod clock;
 mod commands;

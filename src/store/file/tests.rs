@@ -175,7 +175,9 @@ fn a_newer_file_that_was_not_closed_well_is_left_alone_too() {
 fn a_file_in_a_newer_form_of_redb_is_no_damage() {
     let platter = with(&[is(1, Phase::Waiting, 0)]);
     let mut bytes = platter.bytes(Path::new(PLACE));
-    REDB_FORMS.map(|at| bytes[at] += 1);
+    for at in REDB_FORMS {
+        bytes[at] += 1;
+    }
     let newer = Platter::default();
     newer.put(Path::new(PLACE), bytes.clone());
     let error = open(&newer).err().unwrap();

@@ -199,7 +199,7 @@ fn an_outbox_of_the_present_format_is_read_as_it_was_written() {
     let platter = Platter::default();
     platter.put(place, bytes("outbox-2.redb"));
     let mut found = Vec::new();
-    let mut file = OutboxFile::new(Arc::new(platter.clone()), place);
+    let mut file = OutboxFile::new(Arc::new(platter), place);
     file.open(&mut |entry| found.push(entry)).unwrap();
     assert!(file.take_damage().is_none());
     assert_eq!(found.len(), 6);
