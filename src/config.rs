@@ -12,6 +12,7 @@ mod dialling;
 mod duration;
 mod expiry;
 mod matching;
+mod metrics;
 mod named;
 mod problem;
 mod reader;
@@ -53,6 +54,8 @@ pub struct Config {
     pub runtime_directory: PathBuf,
     pub locale: Locale,
     pub webhook: WebhookConfig,
+    /// Where a collector on this box may ask for metrics.
+    pub metrics: Option<SocketAddr>,
     pub trust: Trust,
     pub accounts: Vec<AccountConfig>,
     pub sources: Vec<SourceConfig>,
@@ -154,6 +157,7 @@ impl Config {
             let runtime = runtime_directory(root);
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
+            let metrics = metrics::read(root);
             let matching = matching::read(root, &accounts, &sources);
             let fields = sources
                 .iter()
@@ -173,6 +177,7 @@ impl Config {
                 runtime_directory: runtime,
                 locale,
                 webhook: webhook(root)?,
+                metrics,
                 trust: root
                     .section("hipcall")
                     .map_or_else(Trust::default, |s| Trust {

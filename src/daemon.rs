@@ -68,6 +68,7 @@ struct Fixed {
     runtime_directory: PathBuf,
     listen: Vec<Listen>,
     certificate: Option<IdentityFiles>,
+    metrics: Option<SocketAddr>,
 }
 
 impl Fixed {
@@ -77,6 +78,7 @@ impl Fixed {
             runtime_directory: config.runtime_directory.clone(),
             listen: config.webhook.listen.clone(),
             certificate: config.webhook.certificate.clone(),
+            metrics: config.metrics,
         }
     }
 }

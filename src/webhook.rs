@@ -7,6 +7,7 @@
 mod auth;
 mod connections;
 mod listener;
+mod page;
 mod payload;
 mod rehearsal;
 mod service;
@@ -15,6 +16,7 @@ mod tls;
 pub use auth::Gate;
 pub use connections::CONNECTIONS;
 pub use listener::{Bound, Listen, Listener};
+pub use page::Page;
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
 pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};

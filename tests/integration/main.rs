@@ -11,6 +11,7 @@ mod copies;
 mod guards;
 mod increments;
 mod matching;
+mod metrics;
 mod office;
 mod outbox;
 mod owners;
