@@ -77,6 +77,11 @@ async fn held(office: &Office) -> String {
         "{}",
         alarm.advice
     );
+    assert!(
+        alarm.what.ends_with("so the copy was kept"),
+        "the command is named once: {}",
+        alarm.what
+    );
     assert!(office.status().sources["crm"].is_held);
     error
 }
