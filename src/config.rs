@@ -12,6 +12,8 @@ mod dialling;
 mod duration;
 mod expiry;
 mod matching;
+mod metrics;
+mod named;
 mod problem;
 mod reader;
 mod secret;
@@ -26,6 +28,7 @@ pub use accounts::AccountConfig;
 pub use cards::{AfterCall, CardConfig};
 pub use connectors::{DIRECTORY as CONNECTORS_DIRECTORY, SHIPPED as CONNECTORS};
 pub use matching::MatchingConfig;
+pub use named::Named;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use sources::{ApiFrom, ReadFrom, SourceConfig, Timing};
@@ -51,6 +54,8 @@ pub struct Config {
     pub runtime_directory: PathBuf,
     pub locale: Locale,
     pub webhook: WebhookConfig,
+    /// Where a collector on this box may ask for metrics.
+    pub metrics: Option<SocketAddr>,
     pub trust: Trust,
     pub accounts: Vec<AccountConfig>,
     pub sources: Vec<SourceConfig>,
@@ -115,15 +120,32 @@ impl Config {
 
     /// Only where the state is kept, whatever else is wrong with the file.
     pub fn state_directory_of(path: &Path) -> PathBuf {
-        let stated = read(path).ok().and_then(|(text, directory)| {
-            let document = Document::parse(&text, &directory).ok()?;
-            let state = document.root(|root| {
+        let (text, directory) = read(path).unwrap_or_default();
+        Config::state_directory_in(&text, &directory)
+    }
+
+    /// The same of a file that is not in its place yet.
+    pub fn state_directory_in(text: &str, directory: &Path) -> PathBuf {
+        let stated = Document::parse(text, directory).and_then(|document| {
+            document.root(|root| {
                 root.hush();
                 Some(state_directory(root))
-            });
-            state.ok()
+            })
         });
-        stated.unwrap_or_else(|| systemd_directory("STATE_DIRECTORY", STATE_DIRECTORY))
+        stated.unwrap_or_else(|_| Config::usual_state_directory())
+    }
+
+    /// Where it is if the file does not say.
+    pub fn usual_state_directory() -> PathBuf {
+        systemd_directory("STATE_DIRECTORY", STATE_DIRECTORY)
+    }
+
+    /// The text, and what else it names. An error is about the file, or TOML's.
+    pub fn named_by(path: &Path) -> Result<(String, Named), String> {
+        let (text, directory) = read(path).map_err(|e| e.to_string())?;
+        let named = Named::in_text(&text, &directory);
+        let named = named.map_err(|e| format!("{} is not TOML: {e}", path.display()))?;
+        Ok((text, named))
     }
 
     pub fn parse(text: &str, directory: &Path) -> Result<Config, Problems> {
@@ -135,6 +157,7 @@ impl Config {
             let runtime = runtime_directory(root);
             let accounts = accounts::read(root);
             let sources = sources::read(root, accounts.first().map(|a| a.region));
+            let metrics = metrics::read(root);
             let matching = matching::read(root, &accounts, &sources);
             let fields = sources
                 .iter()
@@ -154,6 +177,7 @@ impl Config {
                 runtime_directory: runtime,
                 locale,
                 webhook: webhook(root)?,
+                metrics,
                 trust: root
                     .section("hipcall")
                     .map_or_else(Trust::default, |s| Trust {

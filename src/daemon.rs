@@ -75,6 +75,7 @@ struct Fixed {
     runtime_directory: PathBuf,
     listen: Vec<Listen>,
     certificate: Option<IdentityFiles>,
+    metrics: Option<SocketAddr>,
 }
 
 impl Fixed {
@@ -84,6 +85,7 @@ impl Fixed {
             runtime_directory: config.runtime_directory.clone(),
             listen: config.webhook.listen.clone(),
             certificate: config.webhook.certificate.clone(),
+            metrics: config.metrics,
         }
     }
 }

@@ -79,12 +79,32 @@ impl StateLock {
         let file = file
             .or_else(|e| File::open(&path).map_err(|_| e))
             .map_err(unusable)?;
+        StateLock::hold(file, directory)
+    }
+
+    /// Takes the lock where there is one, and makes nothing: whoever only reads must leave no file of another
+    /// user. `None` where nobody ever worked.
+    pub fn take_existing(directory: &Path) -> Result<Option<StateLock>, LockError> {
+        match File::open(directory.join("lock")) {
+            Ok(file) => StateLock::hold(file, directory).map(Some),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LockError::Directory {
+                directory: directory.into(),
+                source,
+            }),
+        }
+    }
+
+    fn hold(file: File, directory: &Path) -> Result<StateLock, LockError> {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(StateLock(lock)),
             Err((_, Errno::EWOULDBLOCK)) => Err(LockError::Taken {
                 directory: directory.into(),
             }),
-            Err((_, e)) => Err(unusable(e.into())),
+            Err((_, e)) => Err(LockError::Directory {
+                directory: directory.into(),
+                source: e.into(),
+            }),
         }
     }
 }

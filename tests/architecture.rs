@@ -8,6 +8,8 @@
 use std::fs;
 use std::path::Path;
 
+use ringcard::status::AlarmId;
+
 /// Who may import whom, in reading order: a row names only rows below it, so the table has no circle.
 /// A module that is not here does not exist. Of the instruments, `config` takes only the types of their
 /// settings: reading a file must not open a socket.
@@ -757,6 +759,62 @@ fn event_ids_are_explained() {
     }
 }
 
+/// Each alarm has a heading and a row in the table of alarms, and each row is of an alarm.
+fn alarms(ids: &[&str], operations: &str) -> Vec<String> {
+    let rows = operations
+        .split("\n| alarm | subject | ends |\n|---|---|---|\n")
+        .nth(1);
+    let rows = rows.map_or("", |rest| rest.split("\n\n").next().unwrap_or(rest));
+    let listed: Vec<&str> = rows
+        .lines()
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let headed = |id: &str| {
+        let heading = format!("### `{id}`");
+        operations.lines().any(|line| line.starts_with(&heading))
+    };
+    let mut complaints = Vec::new();
+    for id in ids {
+        if !headed(id) {
+            complaints.push(format!(
+                "docs/operations.md: no heading for the alarm `{id}`"
+            ));
+        }
+        if listed.iter().filter(|listed| *listed == id).count() != 1 {
+            complaints.push(format!(
+                "docs/operations.md: `{id}` is not once in the table of alarms"
+            ));
+        }
+    }
+    let unknown = listed.iter().filter(|listed| !ids.contains(listed));
+    complaints.extend(unknown.map(|id| format!("docs/operations.md: `{id}` is no alarm")));
+    complaints
+}
+
+#[test]
+fn alarms_are_explained() {
+    let table =
+        |row: &str| format!("\n| alarm | subject | ends |\n|---|---|---|\n{row}\n\n### `a`\n");
+    assert!(alarms(&["a"], &table("| `a` | `x` | `b` |")).is_empty());
+    assert_eq!(alarms(&["a"], &table("| `a`, `c` | x | y |")).len(), 1);
+    assert_eq!(
+        alarms(&["a"], &table("| `a` | x | y |\n| `a` | z | y |")).len(),
+        1
+    );
+    assert_eq!(alarms(&["a", "b"], &table("| `a` | x | y |")).len(), 2);
+    assert_eq!(alarms(&["a"], "### `a`\n").len(), 1);
+    let ids: Vec<&str> = AlarmId::ALL.iter().map(|id| id.as_str()).collect();
+    pass(alarms(
+        &ids,
+        &read("docs/operations.md").expect("a document"),
+    ));
+    // The compiler holds that every alarm has a name; this holds that every named one is among all.
+    let text = read("src/status/alarm.rs").expect("a source");
+    let named = text.lines().filter(|line| line.contains("=> \"")).count();
+    assert_eq!(named, ids.len(), "AlarmId::ALL lacks some");
+}
+
 /// A name of a test in a document: words with lines between them, as code.
 fn named_tests(document: &str) -> impl Iterator<Item = &str> {
     let code = document.split('`').skip(1).step_by(2);
@@ -789,6 +847,64 @@ fn promises_name_their_tests() {
     assert!(named > 30, "{named}");
     let made_up = "| `a_card_is_never_late` | `Box` | `deadline` |";
     assert_eq!(missing_tests(made_up, &sources).len(), 1);
+}
+
+/// What a migration imports must stand still: redb, serde and the store's error.
+fn foreign_types(source: &Source) -> Vec<String> {
+    let may = ["redb", "serde", "serde_json", "std", "Value", "Phase"];
+    let is_step = source.path.starts_with("src/store/migrate/v");
+    let odd = |path: &Vec<String>| {
+        !may.contains(&&*path[0]) && path.join("::") != "crate::store::file::FileError"
+    };
+    let named = paths(&source.tokens).into_iter();
+    let named = named.filter(|(_, path)| is_step && odd(path) && path[0] != "TableDefinition");
+    named
+        .map(|(line, path)| source.at(line, &format!("a migration knows `{}`", path.join("::"))))
+        .collect()
+}
+
+#[test]
+fn migrations_stand_alone() {
+    let offending = "
+        src/store/migrate/v9.rs: use crate::store::entry::Entry;
+        src/store/migrate/v9.rs: use super::super::schema::RECENT;
+        src/store/migrate/v9.rs: fn f() { crate::domain::card::Card::default() }
+    ";
+    let fine = "
+        src/store/migrate/v9.rs: use redb::Database;\nuse crate::store::file::FileError;
+        src/store/migrate.rs: use super::schema::OUTBOX_VERSION;
+    ";
+    try_out(foreign_types, offending, fine);
+    hold(&["src"], foreign_types);
+}
+
+/// The kept files of released formats: each has its sum, and is in the table of docs/store.md.
+#[test]
+fn files_of_formats_are_as_they_were_written() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/formats");
+    let sums = read("tests/data/formats/SHA256SUMS").expect("the sums");
+    let table = read("docs/store.md").expect("a document");
+    let mut found = 0;
+    for entry in fs::read_dir(&directory).expect("a directory") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_string_lossy();
+        if name == "SHA256SUMS" {
+            continue;
+        }
+        found += 1;
+        let bytes = fs::read(directory.join(&*name)).expect("a readable file");
+        let sum = ring::digest::digest(&ring::digest::SHA256, &bytes);
+        let sum: String = sum.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        assert!(
+            sums.lines().any(|line| line == format!("{sum}  {name}")),
+            "{name} is not what it was, or its sum {sum} is missing in SHA256SUMS"
+        );
+        assert!(
+            table.contains(&format!("`{name}`")),
+            "{name} in docs/store.md"
+        );
+    }
+    assert_eq!(found, sums.lines().count());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use jiff::Zoned;
 use nix::unistd::{AccessFlags, access};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,9 @@ use super::source::Sample;
 use super::terminal::{complain, progress, say};
 use super::{Failure, load};
 use crate::config::Config;
+use crate::domain::expiry::near;
 use crate::domain::tally::counted;
+use crate::flow::feed::Secrets;
 use crate::flow::office::Feed;
 use crate::flow::sync::{Memory, Order, Witnesses, sync};
 use crate::hipcall::Connector;
@@ -55,6 +58,9 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
             .map_err(|e| chain::of(&e)),
     );
     note("state directory", state_directory(&config));
+    expiries(&config, &Zoned::now())
+        .iter()
+        .for_each(|told| say(told));
     for source in &config.sources {
         let state = config.source_directory(source.name());
         let opened = source.open(&state);
@@ -76,6 +82,35 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What expires within two weeks or has: no fault of the configuration, but soon one of the office.
+fn expiries(config: &Config, now: &Zoned) -> Vec<String> {
+    let of_accounts = config.accounts.iter().filter_map(|account| {
+        let date = account.token_expires?;
+        Some((
+            format!("account {}", account.name),
+            "token".to_owned(),
+            date,
+        ))
+    });
+    let of_sources = config.sources.iter().flat_map(|source| {
+        let secrets = Secrets::of(source);
+        let dates = secrets.dates(now);
+        let named = dates.map(|(secret, date)| (secret.to_owned(), date));
+        let subject = format!("source {}", source.name());
+        let told = named.map(|(secret, date)| (subject.clone(), secret, date));
+        told.collect::<Vec<_>>()
+    });
+    let near = of_accounts
+        .chain(of_sources)
+        .filter_map(|(subject, secret, date)| {
+            let expiry = near(date, now.date())?;
+            Some(format!(
+                "{subject}: ATTENTION: its {secret} {expiry}; put a new one into its file"
+            ))
+        });
+    near.collect()
 }
 
 fn certificate(config: &Config) -> Result<String, String> {

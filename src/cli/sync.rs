@@ -86,7 +86,7 @@ async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Fa
                 &mut seen,
             )
         };
-        match Tasks::in_place(read) {
+        match Report::or_nothing_new(feed, order, Tasks::in_place(read)) {
             Ok(report) => reports.push(report),
             Err(e) => failures.push(format!("{name}: {}", chain::of(&e))),
         }

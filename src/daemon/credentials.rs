@@ -1,17 +1,14 @@
 //! Says two weeks ahead which secrets expire: by the dates of the configuration, and by what is known of how long
 //! such a secret lives, counted from when its file was written.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
+use jiff::Zoned;
 use jiff::civil::Date;
-use jiff::{Timestamp, Zoned};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::domain::expiry::{last_day, near};
-use crate::flow::feed::Secrets;
+use crate::domain::expiry::near;
 use crate::flow::office::Flow;
 use crate::status::AlarmId;
 
@@ -41,25 +38,8 @@ fn look(flow: &Flow, now: &Zoned) {
     }
     for feed in &office.feeds {
         let subject = format!("source {}", feed.source.name());
-        tell(flow, &subject, dates(&feed.secrets, now), now);
+        tell(flow, &subject, feed.secrets.dates(now), now);
     }
-}
-
-/// The configuration's date where there is one: whoever wrote it looked it up.
-fn dates<'a>(secrets: &'a Secrets, now: &Zoned) -> impl Iterator<Item = (&'a str, Date)> {
-    let known = secrets.expires.iter().map(|(name, date)| (&**name, *date));
-    let lives = secrets.lifetimes.iter();
-    let learnt = lives.filter(|(name, _)| !secrets.expires.contains_key(*name));
-    let learnt = learnt.filter_map(move |(name, lifetime)| {
-        let written = written(secrets.files.get(name)?)?;
-        Some((&**name, last_day(written, *lifetime, now)?))
-    });
-    known.chain(learnt)
-}
-
-fn written(file: &Path) -> Option<Timestamp> {
-    let modified = fs::metadata(file).and_then(|m| m.modified()).ok()?;
-    Timestamp::try_from(modified).ok()
 }
 
 fn tell<'a>(flow: &Flow, subject: &str, dates: impl Iterator<Item = (&'a str, Date)>, now: &Zoned) {

@@ -3,11 +3,14 @@
 //! The outbox and the copies are opened before the doors, so the first call finds everything; the line to
 //! Hipcall and the sources are not waited for, since a branch must come up without them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -20,7 +23,7 @@ use crate::config::Config;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::flow::callers::Recent;
 use crate::flow::office::{Flow, Office, OfficeError};
-use crate::status::{AlarmId, Board};
+use crate::status::{AlarmId, Board, metrics};
 use crate::store::outbox::Outbox;
 use crate::store::replica::ReplicaError;
 use crate::store::writer::DiskReport;
@@ -29,11 +32,14 @@ use crate::system::clock::Clock;
 use crate::system::{chain, control, notify};
 use crate::tasks::Tasks;
 use crate::webhook::{
-    Bound, CertificateError, Door, Gate, Handed, Identity, Listener, NothingHanded,
+    Bound, CertificateError, Door, Gate, Handed, Identity, Listener, NothingHanded, Page,
 };
 
 /// How long the start waits for the outbox's file, which takes 0.2 s with everything in it (measured).
 const READ_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// Where collectors look by themselves.
+const METRICS_PATH: &str = "/metrics";
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -144,6 +150,7 @@ impl Daemon {
             control::serve(socket, serve, answer).await;
             "the control socket"
         });
+        open_metrics(fixed.metrics, &flow, &mut essential).await;
         let daemon = Daemon {
             flow,
             gate,
@@ -233,6 +240,33 @@ fn report_unfit(handed: &Handed) {
         let event_id = "socket-unfit";
         warn!(event_id, why, "a socket that was handed over is not used");
     }
+}
+
+/// The port for a collector on this box. Calls don't wait for anybody who counts them: one that can't be opened
+/// is told, and nothing more.
+async fn open_metrics(
+    address: Option<SocketAddr>,
+    flow: &Flow,
+    essential: &mut JoinSet<&'static str>,
+) {
+    let Some(address) = address else { return };
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(reason) => {
+            warn!(event_id = "metrics-closed", %address, %reason, "metrics can't be asked for");
+            return;
+        }
+    };
+    let (told, tasks) = (flow.clone(), flow.tasks.clone());
+    let page = Page {
+        path: METRICS_PATH,
+        content_type: metrics::CONTENT_TYPE,
+        text: Box::new(move || metrics::text(Some(&told.status()), Timestamp::now())),
+    };
+    essential.spawn(async move {
+        page.serve(listener, tasks).await;
+        "the port for metrics"
+    });
 }
 
 pub(super) fn gate(config: &Config) -> Gate {

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::domain::callers::{Callers, RUNGS};
 use crate::domain::dialling::Reading;
@@ -29,12 +29,18 @@ enum IsWritten {
 }
 
 impl Recent {
-    /// Begins with what the file remembers. A damaged one is dropped: it fills again within days.
+    /// Begins with what the file remembers. A damaged one is dropped: it fills again within days. One of a newer
+    /// Ringcard is left as it is.
     pub fn open(file: PathBuf) -> Recent {
         let callers = file::read(&file).and_then(|text| Callers::parse(&text));
+        let newer = file::newer(&file);
+        if let Some(reason) = &newer {
+            let path = file.display();
+            info!(%path, %reason, "the callers are kept in memory alone, and the file is left as it is");
+        }
         Recent {
             callers: Mutex::new((callers.unwrap_or_default(), IsWritten::Yes)),
-            file: Some(file),
+            file: newer.is_none().then_some(file),
         }
     }
 

@@ -1,13 +1,16 @@
 //! A source with its published copy, as the flows use it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::{Timestamp, Zoned};
 
 use crate::config::SourceConfig;
+use crate::domain::expiry::last_day;
 use crate::domain::guard::Limits;
 use crate::domain::join::JoinBy;
 use crate::source::Source;
@@ -38,6 +41,34 @@ pub struct Secrets {
     pub lifetimes: BTreeMap<String, Duration>,
 }
 
+impl Secrets {
+    pub fn of(config: &SourceConfig) -> Secrets {
+        Secrets {
+            files: config.secrets.clone(),
+            expires: config.expires.clone(),
+            lifetimes: config.lifetimes(),
+        }
+    }
+
+    /// Until when each is good, as far as that is known. The configuration's date goes first: whoever wrote it
+    /// looked it up.
+    pub fn dates<'a>(&'a self, now: &Zoned) -> impl Iterator<Item = (&'a str, Date)> {
+        let known = self.expires.iter().map(|(name, date)| (&**name, *date));
+        let lives = self.lifetimes.iter();
+        let learnt = lives.filter(|(name, _)| !self.expires.contains_key(*name));
+        let learnt = learnt.filter_map(move |(name, lifetime)| {
+            let written = written(self.files.get(name)?)?;
+            Some((&**name, last_day(written, *lifetime, now)?))
+        });
+        known.chain(learnt)
+    }
+}
+
+fn written(file: &Path) -> Option<Timestamp> {
+    let modified = fs::metadata(file).and_then(|m| m.modified()).ok()?;
+    Timestamp::try_from(modified).ok()
+}
+
 impl Feed {
     /// `state` is a directory of the source's own.
     pub fn open(config: &SourceConfig, shelf: Arc<Shelf>, state: &Path) -> Feed {
@@ -48,11 +79,7 @@ impl Feed {
             join_to: config.join_to.clone(),
             guards: config.guards,
             settings: config.digest(),
-            secrets: Secrets {
-                files: config.secrets.clone(),
-                expires: config.expires.clone(),
-                lifetimes: config.lifetimes(),
-            },
+            secrets: Secrets::of(config),
         }
     }
 

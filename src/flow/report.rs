@@ -4,8 +4,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::SyncError;
 use super::office::Feed;
-use crate::domain::renewal::{Changes, Mode};
+use super::sync::Order;
+use crate::domain::renewal::{Changes, Depth, Mode};
+use crate::source::error::SourceError;
 use crate::source::read::{NoticeKind, ReadReport};
 use crate::source::reject::Rejects;
 use crate::status::Records;
@@ -18,6 +21,8 @@ pub enum Outcome {
     Published,
     /// The source holds what the copy holds.
     Unchanged,
+    /// Nothing was there to be read, and the copy serves.
+    NothingNew,
     DryRun,
 }
 
@@ -82,6 +87,27 @@ pub fn failed(failures: &[String], read: &[Report]) -> String {
 }
 
 impl Report {
+    /// To the person who asked, a folder without a new file is no failure where a copy serves. To accept what is
+    /// held, to read all again and to come back from a step back, there must be something to read.
+    pub fn or_nothing_new(
+        feed: &Feed,
+        order: Order,
+        result: Result<Report, SyncError>,
+    ) -> Result<Report, SyncError> {
+        let start = Instant::now();
+        let wants_a_file = order.accept || order.dry_run || order.depth == Depth::Whole;
+        let current = feed.shelf.current();
+        let serves = current.filter(|_| !wants_a_file && !feed.shelf.is_rolled_back());
+        match (result, serves) {
+            (Err(SyncError::Source(SourceError::NoFile { .. })), Some(current)) => Ok(Report {
+                contacts: current.facts.contacts.into(),
+                numbers: current.facts.numbers,
+                ..Report::new(feed, Outcome::NothingNew, start)
+            }),
+            (result, _) => result,
+        }
+    }
+
     /// With what was read.
     pub(super) fn of(self, read: ReadReport) -> Report {
         let (rows, rejects) = (read.rows_read, read.placed_rejects());

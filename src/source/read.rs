@@ -183,9 +183,9 @@ pub struct ReadReport {
 impl ReadReport {
     /// What could not be used. Only a file has lines by which a row is found again.
     pub fn placed_rejects(&self) -> Rejects {
-        Rejects {
-            are_records: self.digest.is_none(),
-            ..self.rejects.clone()
+        match self.digest {
+            None => self.rejects.clone().of_records(),
+            Some(_) => self.rejects.clone().of_lines(),
         }
     }
 }

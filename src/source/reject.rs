@@ -11,6 +11,8 @@ use crate::domain::phone::masked;
 
 /// Examples kept of each reason: enough to see a pattern, few enough for a status that is read by people.
 pub const FIRST_SHOWN: usize = 5;
+/// Longest key shown: a UUID has 36 signs.
+const KEY_CHARS: usize = 40;
 /// Characters shown of a value that is no number.
 const SHOWN_CHARS: usize = 2;
 
@@ -105,6 +107,9 @@ impl ValueReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     pub line: u64,
+    /// What the source knows the record by, where it is counted and has no line. Nothing that may be a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Absent where the row as a whole is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
@@ -149,8 +154,26 @@ impl Rejects {
 
     /// Where an example stands.
     pub fn place(&self, example: &Example) -> String {
-        let what = if self.are_records { "record" } else { "line" };
-        format!("{what} {}", example.line)
+        match (self.are_records, &example.key) {
+            (true, Some(key)) => format!("key {key}"),
+            (true, None) => format!("record {}", example.line),
+            (false, _) => format!("line {}", example.line),
+        }
+    }
+
+    /// Of records that were counted: a key leads to one, and a number to none.
+    pub(super) fn of_records(mut self) -> Rejects {
+        self.are_records = true;
+        self
+    }
+
+    /// Of a file, whose lines lead to everything.
+    pub(super) fn of_lines(mut self) -> Rejects {
+        let rows = self.rows.values_mut();
+        for tally in rows.chain(self.values.values_mut()) {
+            tally.examples.iter_mut().for_each(|e| e.key = None);
+        }
+        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -164,6 +187,20 @@ impl Rejects {
     pub(super) fn value(&mut self, reason: ValueReason, example: impl FnOnce() -> Example) {
         self.values.entry(reason).or_default().add(example);
     }
+}
+
+/// A key as it may be shown: a code, and nothing that may be a name, an address, or the number of a telephone or
+/// a person.
+pub(super) fn shown_key(key: &str) -> Option<String> {
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let is_code = key
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b".-_/".contains(&b));
+    let letters = key.bytes().filter(u8::is_ascii_alphabetic).count();
+    let fits = (1..=KEY_CHARS).contains(&key.len()) && digits > 0;
+    // Telephone numbers and tax numbers have ten digits or more in a row; ids of vendors have letters among them.
+    let may_be_a_persons = digits >= 9 && letters == 0 && !key.contains('.');
+    (fits && is_code && !may_be_a_persons).then(|| key.to_owned())
 }
 
 /// Any text but a number with all but its start covered, and of a short one nearly all.
@@ -194,6 +231,7 @@ mod tests {
     fn example(line: u64) -> Example {
         Example {
             line,
+            key: None,
             column: Some("Phone".into()),
             reason: ValueReason::Number.words().into(),
             value: mask_number("hello"),
@@ -236,6 +274,49 @@ mod tests {
         let json = serde_json::to_string(&rejects).unwrap();
         assert_eq!(serde_json::from_str::<Rejects>(&json).unwrap(), rejects);
         assert_eq!(rejects.place(&example(3)), "record 3");
+    }
+
+    #[test]
+    fn a_record_is_named_by_its_key_where_it_has_no_line() {
+        let keyed = || Example {
+            key: Some("120.01.001".into()),
+            ..example(3)
+        };
+        let mut rejects = Rejects::default();
+        rejects.row(RowReason::NoNumber, keyed);
+        let of_file = rejects.clone().of_lines();
+        assert_eq!(of_file.rows[&RowReason::NoNumber].examples[0].key, None);
+        assert_eq!(of_file.place(&keyed()), "line 3");
+        let counted = rejects.of_records();
+        let shown = &counted.rows[&RowReason::NoNumber].examples[0];
+        assert_eq!(counted.place(shown), "key 120.01.001");
+    }
+
+    #[test]
+    fn only_a_key_that_is_nobodys_number_or_name_is_shown() {
+        for code in [
+            "7",
+            "120.01.001",
+            "C-0042",
+            "98f1b2c3-0000-4a5b-8c7d-000000000042",
+            "12345678",
+        ] {
+            assert_eq!(shown_key(code).as_deref(), Some(code));
+        }
+        for odd in [
+            "",
+            "Ayşe",
+            "Yilmaz",
+            "Ayse Yilmaz 1",
+            "a1@example.com",
+            "+905325550101",
+            "905325550101",
+            "0532-555-01-01",
+            "12345678901",
+            &"x1".repeat(21),
+        ] {
+            assert_eq!(shown_key(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use self::cells::{Cells, LeftOut};
 use super::cell::is_rounded;
 use super::decode::REPLACEMENT;
 use super::header::Columns;
-use super::reject::{Example, Rejects, RowReason, ValueReason, mask_number, mask_text};
+use super::reject::{Example, Rejects, RowReason, ValueReason, mask_number, mask_text, shown_key};
 use super::settings::{Kind, RecordSettings};
 use crate::domain::contact::{Contact, Flags, Ids};
 use crate::domain::join::{self, JoinBy};
@@ -106,13 +106,18 @@ impl<'a> RowReader<'a> {
         match built {
             Ok(contact) => {
                 for value in cells.left_out {
-                    rejects.value(value.reason, || self.left_out_example(place.line, &value));
+                    let key = || self.shown_key(row);
+                    rejects.value(value.reason, || Example {
+                        key: key(),
+                        ..self.left_out_example(place.line, &value)
+                    });
                 }
                 Some(contact)
             }
             Err(refusal) => {
-                rejects.row(refusal.reason, || {
-                    self.refusal_example(place.line, &refusal)
+                rejects.row(refusal.reason, || Example {
+                    key: self.shown_key(row),
+                    ..self.refusal_example(place.line, &refusal)
                 });
                 None
             }
@@ -265,9 +270,16 @@ impl<'a> RowReader<'a> {
         self.columns.names.get(column).cloned()
     }
 
+    /// Of contacts alone: what balances are joined by may be a person's.
+    fn shown_key(&self, row: Row<'_>) -> Option<String> {
+        let key = self.columns.key.and_then(|column| row.values.get(column))?;
+        shown_key(key.trim())
+    }
+
     fn left_out_example(&self, line: u64, value: &LeftOut<'_>) -> Example {
         Example {
             line,
+            key: None,
             column: self.column_name(value.column),
             reason: match (value.reason, &value.detail) {
                 (ValueReason::RoundedNumber, _) | (_, None) => value.reason.words().to_owned(),
@@ -287,6 +299,7 @@ impl<'a> RowReader<'a> {
     fn refusal_example(&self, line: u64, refusal: &Refusal<'_>) -> Example {
         Example {
             line,
+            key: None,
             column: refusal.column.and_then(|c| self.column_name(c)),
             reason: match refusal.words {
                 _ if is_rounded(refusal.value) => ValueReason::RoundedNumber.words().to_owned(),

@@ -118,6 +118,7 @@ impl<'a> Rows<'a> {
         self.rows += 1;
         self.rejects.row(reason, || Example {
             line,
+            key: None,
             column: column.map(str::to_owned),
             reason: reason.words().to_owned(),
             value: String::new(),

@@ -13,6 +13,9 @@ use super::{AccountStatus, SourceStatus, Status};
 use crate::domain::call::Skip;
 use crate::domain::fate::Why;
 
+/// What a collector is to take the text for.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 #[derive(Clone, Copy)]
 enum Kind {
     Counter,

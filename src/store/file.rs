@@ -3,12 +3,13 @@
 //! A fault of the disk leaves the file closed, to be read again. Damage is set apart from it: only what can't be
 //! read as our file is set aside, never what the disk just did not want to read or write now.
 
-use std::io;
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable};
+use redb::backends::InMemoryBackend;
+use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend};
 
 use super::damage::{Damage, set_aside};
 use super::drive::Drive;
@@ -25,6 +26,16 @@ const OUTBOX_CACHE_BYTES: usize = 1 << 20;
 /// A larger file is compacted when there is time. All calls that are remembered, and as many parked cards as
 /// are kept, take 2.3 MB (measured).
 pub(super) const OUTBOX_BYTES: u64 = 8 << 20;
+/// A larger file that was not closed well is not looked at before it is opened. The largest ever measured,
+/// with as many waiting cards as there may be, has 18 MB.
+const LOOKED_AT_BYTES: u64 = 64 << 20;
+/// Read at once into the copy that is looked at.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Where redb's header has the form of each of its two roots (redb's docs/design.md), and forms that may come.
+/// redb takes all of these for damage.
+const REDB_FORMS: [usize; 2] = [64, 192];
+const NEWER_REDB: std::ops::RangeInclusive<u8> = 4..=32;
+const REDB_MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
@@ -34,6 +45,8 @@ pub(super) enum FileError {
     Taken,
     #[error("a newer Ringcard wrote it (version {0}; this one knows {OUTBOX_VERSION})")]
     Newer(u32),
+    #[error("a newer Ringcard wrote it, in a form of which this one can't even tell the version")]
+    NewerRedb,
     #[error("it is damaged: {0}")]
     Damaged(String),
 }
@@ -45,7 +58,7 @@ impl FileError {
                 "look at the free space (df -h) and at the SD card; it is tried again by itself"
             }
             FileError::Taken => "stop the other one; it is tried again by itself",
-            FileError::Newer(_) => {
+            FileError::Newer(_) | FileError::NewerRedb => {
                 "install that Ringcard again, or stop this one, move outbox.redb away, and start it"
             }
         }
@@ -184,17 +197,47 @@ impl OutboxFile {
         Ok(())
     }
 
-    /// A newer file is looked at without touching it. One that was not closed well can't be; it is opened.
+    /// A newer file is looked at without touching it: it is told by its version, or by redb's own.
     fn turn_newer_away(&self) -> Result<(), FileError> {
-        let version = || -> Result<Option<u32>, redb::Error> {
-            let database = self.drive.open_read_only(&self.path, &builder())?;
-            let meta = database.begin_read()?.open_table(OUTBOX_META)?;
-            Ok(meta.get("version")?.map(|v| v.value()))
+        let looked = match self.drive.open_read_only(&self.path, &builder()) {
+            Ok(database) => guarded(|| version(&database)),
+            Err(_) if self.is_newer_redb().unwrap_or(false) => return Err(FileError::NewerRedb),
+            // Opened as it lies there, one that was not closed well would be put in order.
+            Err(_) => self.look_at_a_copy(),
         };
-        match version() {
+        match looked {
             Ok(Some(newer)) if newer > OUTBOX_VERSION => Err(FileError::Newer(newer)),
             _ => Ok(()),
         }
+    }
+
+    /// Its two roots must say the same: of a damaged one they hardly do.
+    fn is_newer_redb(&self) -> io::Result<bool> {
+        let mut header = [0; REDB_FORMS[1] + 1];
+        self.drive.read(&self.path)?.read_exact(&mut header)?;
+        let [first, second] = REDB_FORMS.map(|at| header[at]);
+        Ok(header.starts_with(REDB_MAGIC) && first == second && NEWER_REDB.contains(&first))
+    }
+
+    /// The version as a copy in memory tells it, after that was put in order.
+    fn look_at_a_copy(&self) -> Result<Option<u32>, FileError> {
+        let length = self.drive.length(&self.path)?;
+        if length > LOOKED_AT_BYTES {
+            return Ok(None);
+        }
+        let backend = InMemoryBackend::new();
+        backend.set_len(length)?;
+        let (mut file, mut chunk, mut at) = (self.drive.read(&self.path)?, vec![0; CHUNK_BYTES], 0);
+        while at < length {
+            let read = file.read(&mut chunk)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            let fits = read.min((length - at) as usize);
+            backend.write(at, &chunk[..fits])?;
+            at += fits as u64;
+        }
+        guarded(|| version(&builder().create_with_backend(backend)?))
     }
 
     /// Writes the entries as they are now; `None` is forgotten. All of them or, with an error, perhaps none:
@@ -229,6 +272,11 @@ impl OutboxFile {
         };
         guarded(|| Ok(database.compact().map(drop)?))
     }
+}
+
+fn version(database: &impl ReadableDatabase) -> Result<Option<u32>, FileError> {
+    let meta = database.begin_read()?.open_table(OUTBOX_META)?;
+    Ok(meta.get("version")?.map(|v| v.value()))
 }
 
 fn builder() -> Builder {

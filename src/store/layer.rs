@@ -13,6 +13,7 @@ use super::drive::Drive;
 use super::replica::ReplicaError;
 use super::schema::{
     BLOCKS, CONTACTS, FACTS, FORWARD, Facts, HIDDEN, HOLDERS, IDS, NUMBERS, REPLICA_VERSION,
+    Versioned,
 };
 use crate::domain::contact::{Contact, ContactId};
 
@@ -44,7 +45,10 @@ impl Layer {
                 source: Box::new(e),
             },
             Fault::NoFacts => ReplicaError::Damaged { path: path.into() },
-            Fault::Version => ReplicaError::Version { path: path.into() },
+            Fault::Version(found) => ReplicaError::Version {
+                path: path.into(),
+                found,
+            },
         };
         open(drive, path, cache).map_err(fault)
     }
@@ -84,7 +88,7 @@ enum Fault {
     /// Or none that can be understood.
     NoFacts,
     /// Another version may have other tables.
-    Version,
+    Version(u32),
 }
 
 impl<E: Into<redb::Error>> From<E> for Fault {
@@ -99,11 +103,14 @@ fn open(drive: &dyn Drive, path: &Path, cache: usize) -> Result<Layer, Fault> {
     let database = drive.open_read_only(path, &builder)?;
     let read = database.begin_read()?;
     let facts = read.open_table(FACTS)?.get("facts")?;
-    let facts = facts.and_then(|f| serde_json::from_slice::<Facts>(f.value()).ok());
-    let facts = facts.ok_or(Fault::NoFacts)?;
-    if facts.version != REPLICA_VERSION {
-        return Err(Fault::Version);
+    let json = facts.ok_or(Fault::NoFacts)?;
+    // First, since of another version nothing else need be understood.
+    match serde_json::from_slice(json.value()) {
+        Ok(Versioned { version }) if version == REPLICA_VERSION => {}
+        Ok(Versioned { version }) => return Err(Fault::Version(version)),
+        Err(_) => return Err(Fault::NoFacts),
     }
+    let facts: Facts = serde_json::from_slice(json.value()).map_err(|_| Fault::NoFacts)?;
     Ok(Layer {
         facts,
         numbers: read.open_table(NUMBERS)?,

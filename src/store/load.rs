@@ -231,6 +231,15 @@ impl Load {
         Ok(true)
     }
 
+    /// The same, due or not.
+    #[cfg(test)]
+    pub(super) fn checkpoint_now(&mut self, position: &str) -> Result<bool, LoadError> {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.every = Duration::ZERO;
+        }
+        self.checkpoint(position)
+    }
+
     /// Ends it for now: what the last checkpoint holds stays for a later load.
     pub fn suspend(self) {
         if self.checkpoints.is_some_and(|c| c.any) {

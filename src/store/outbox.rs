@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 mod comments;
+mod copy;
 mod index;
 mod rehearsal;
 mod shared;
@@ -28,6 +29,7 @@ use crate::domain::card::Card;
 use crate::domain::deadline::{Deadline, Moment};
 use crate::domain::fate::Why;
 
+pub use copy::write_copy;
 pub(super) use shared::Shared;
 
 /// Cards waiting at once: 90 s of an offline line at 100 calls a second.

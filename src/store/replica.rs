@@ -14,7 +14,7 @@ use super::files::Kind;
 use super::keys;
 use super::layer::{Layer, Table};
 pub use super::schema::Facts;
-use super::schema::{CLEAR, DOUBTFUL};
+use super::schema::{CLEAR, DOUBTFUL, REPLICA_VERSION};
 pub use super::shelf::{RollbackError, Shelf};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::join::JoinBy;
@@ -38,8 +38,11 @@ pub enum ReplicaError {
     },
     #[error("{path} is damaged: reading it failed")]
     Damaged { path: PathBuf },
-    #[error("{path} was written by another version of Ringcard")]
-    Version { path: PathBuf },
+    #[error(
+        "{path} has format {found}, of {} Ringcard, and this one knows {REPLICA_VERSION}: it is left as it is, and the source is read anew",
+        if *found > REPLICA_VERSION { "a newer" } else { "an older" }
+    )]
+    Version { path: PathBuf, found: u32 },
     #[error("{directory} can't be listed")]
     List {
         directory: PathBuf,

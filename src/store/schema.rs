@@ -84,6 +84,12 @@ pub struct Facts {
     pub written: u64,
 }
 
+/// What `facts` has in every version.
+#[derive(Deserialize)]
+pub(super) struct Versioned {
+    pub(super) version: u32,
+}
+
 // A cursor may hold an address with a key in it.
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,3 +103,6 @@ impl fmt::Debug for Facts {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use ringcard::domain::call::Skip;
 use ringcard::flow::report::{Outcome, Report};
 use ringcard::system::control::{Request, ask};
 
+use crate::commands::said;
 use crate::office::{CUSTOMER, Office, export};
 
 const AYSE: &str = "1;Ayşe Yılmaz;Yılmaz Mobilya;0532 555 01 01;;5.000,00;TRY;";
@@ -197,6 +198,26 @@ async fn a_dropped_file_is_taken_when_it_is_complete_and_archived() {
         1
     );
     assert!(drop_folder.join("2026-03-02.csv.part").exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_archived_and_empty_is_no_failure_to_who_asks() {
+    let (mut office, drop_folder) = office_with_drop_folder("archive").await;
+    let told = office.run(&["sync", "crm"]).await;
+    assert!(!told.status.success(), "there is no copy that serves");
+    export(&drop_folder.join("a.csv"), &[AYSE]);
+    office.until(|s| s.sources["crm"].contacts == 1).await;
+    let nothing_new = "crm: 1 contact with 1 number of the last load serve: no new file is there";
+    let told = said(&office, &["sync", "crm"]).await;
+    assert!(told.starts_with(nothing_new), "{told}");
+    // What there must be something for is still refused.
+    for more in ["--full", "--accept", "--dry-run"] {
+        let told = office.run(&["sync", more, "crm"]).await;
+        assert_eq!(told.status.code(), Some(1), "{more}");
+    }
+    office.stop().await;
+    let told = said(&office, &["sync", "crm"]).await;
+    assert!(told.starts_with(nothing_new), "{told}");
 }
 
 #[tokio::test]

@@ -77,6 +77,11 @@ async fn held(office: &Office) -> String {
         "{}",
         alarm.advice
     );
+    assert!(
+        alarm.what.ends_with("so the copy was kept"),
+        "the command is named once: {}",
+        alarm.what
+    );
     assert!(office.status().sources["crm"].is_held);
     error
 }
@@ -373,7 +378,11 @@ async fn a_token_that_expires_is_told_two_weeks_ahead() {
         .await;
     let told = office.alarm("account demo").unwrap();
     assert_eq!(told, format!("its token expires in 9 days ({near})"));
+    let checked = said(&office, &["check"]).await;
+    let line = format!("account demo: ATTENTION: its token expires in 9 days ({near})");
+    assert!(checked.contains(&line), "{checked}");
     let office = Office::with(with(far)).await;
     office.until(|s| s.sources["crm"].last_good.is_some()).await;
     assert_eq!(office.alarm("account demo"), None);
+    assert!(!said(&office, &["check"]).await.contains("ATTENTION"));
 }

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+mod backup;
 mod calls;
 mod clock;
 mod commands;
@@ -11,6 +12,7 @@ mod guards;
 mod handed;
 mod increments;
 mod matching;
+mod metrics;
 mod office;
 mod outbox;
 mod owners;

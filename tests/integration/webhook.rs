@@ -19,7 +19,7 @@ use crate::office::{CUSTOMER, Office, PATIENCE, inbound};
 const PROMISED: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
-enum Http {
+pub enum Http {
     One,
     Two,
 }
@@ -40,7 +40,7 @@ fn tls(
         .with_no_client_auth()
 }
 
-fn client(office: &Office, http: Http) -> reqwest::Client {
+pub fn client(office: &Office, http: Http) -> reqwest::Client {
     let config = tls(office, rustls::ALL_VERSIONS);
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(config)

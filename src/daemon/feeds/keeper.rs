@@ -91,7 +91,8 @@ impl Keeper {
             timers.refused(result.as_ref().is_err_and(SyncError::is_refused));
             if let Some(reply) = reply {
                 // The command may have gone; the sync is done all the same.
-                let _ = reply.send(result.map_err(|e| chain::of(&e)));
+                let told = Report::or_nothing_new(&self.feed, order, result);
+                let _ = reply.send(told.map_err(|e| chain::of(&e)));
             }
         }
     }

@@ -59,7 +59,12 @@ pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError
             for other in FAULTS.into_iter().filter(|other| *other != id) {
                 board.clear(other, &subject);
             }
-            if board.raise(id, &subject, &reason, &advice) {
+            // The alarm's advice names the command; its words need not too.
+            let what = match e {
+                SyncError::Held { doubts, .. } => format!("{doubts}, so the copy was kept"),
+                _ => reason.clone(),
+            };
+            if board.raise(id, &subject, &what, &advice) {
                 let event_id = id.as_str();
                 error!(event_id, source = name, reason, "the copy was not renewed");
             }

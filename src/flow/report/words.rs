@@ -30,6 +30,7 @@ impl fmt::Display for Report {
         let what = match self.outcome {
             Outcome::Published => "published",
             Outcome::Unchanged => "unchanged since the last load",
+            Outcome::NothingNew => "of the last load serve: no new file is there",
             Outcome::DryRun if self.is_doubted() => "would be held (dry run)",
             Outcome::DryRun => "would be published (dry run)",
         };
@@ -59,7 +60,7 @@ impl fmt::Display for Report {
         if let Some(rehearsal) = &self.rehearsal {
             write!(f, "{rehearsal}")?;
         }
-        if self.outcome != Outcome::Unchanged {
+        if !matches!(self.outcome, Outcome::Unchanged | Outcome::NothingNew) {
             let rejected = self.rejects.rows_rejected();
             let rows = counted(*rows, "row");
             write!(f, "\n  {rows} read, {rejected} rejected")?;

@@ -8,6 +8,7 @@
 //! - nobody else renews meanwhile: the directory is locked.
 //!
 //! A token that the operator changed since wins: the file knows which one it came from, by its SHA-256.
+//! A file of a newer Ringcard is neither used nor replaced: the token in it can't be had again.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
@@ -22,6 +23,8 @@ use crate::source::owned;
 const NAME: &str = "refresh-token";
 const PENDING: &str = "refresh-token.new";
 const LOCK: &str = "refresh-token.lock";
+/// Raised when the file's content changes. What a newer one is called must be `version` too.
+const FORMAT: u32 = 1;
 /// More than two tokens take: the longest in use have some 4 kB.
 const ROOM: usize = 32 << 10;
 /// Larger is no file of ours.
@@ -33,12 +36,24 @@ pub(super) struct KeepError {
     pub(super) source: io::Error,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Content {
+    /// The first files did not tell.
+    #[serde(default = "first_format")]
+    version: u32,
     /// SHA-256 of the token that the operator gave.
     configured: String,
     /// The newest first, then the one before.
     tokens: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+fn first_format() -> u32 {
+    1
 }
 
 pub(super) struct Kept {
@@ -82,6 +97,7 @@ impl Kept {
         // What can't be read is of no use; what came from another token is not what the operator wants.
         let content = content.filter(|content| content.configured == digest);
         let content = content.unwrap_or_else(|| Content {
+            version: FORMAT,
             configured: digest,
             tokens: Vec::new(),
         });
@@ -154,7 +170,14 @@ fn read(path: &Path) -> io::Result<Option<Content>> {
         Ok(metadata) if metadata.len() > FILE_BYTES => return Ok(None),
         Ok(_) => {}
     }
-    Ok(serde_json::from_slice(&fs::read(path)?).ok())
+    let text = fs::read(path)?;
+    match serde_json::from_slice(&text) {
+        Ok(Versioned { version }) if version > FORMAT => Err(io::Error::other(format!(
+            "a newer Ringcard wrote it (version {version}; this one knows {FORMAT}), and what it holds can't be had \
+             again: install that Ringcard again, or give the source a new token"
+        ))),
+        _ => Ok(serde_json::from_slice(&text).ok()),
+    }
 }
 
 #[cfg(test)]

@@ -136,6 +136,57 @@ fn a_file_of_a_newer_version_is_left_alone() {
     assert_eq!(names(&platter), ["outbox.redb"]);
 }
 
+/// As after a power cut: redb would put it in order when it opens it.
+fn not_closed(platter: &Platter) -> Platter {
+    let mut bytes = platter.bytes(Path::new(PLACE));
+    bytes[GOD_BYTE] |= 2;
+    let cut = Platter::default();
+    cut.put(Path::new(PLACE), bytes);
+    cut
+}
+
+/// Where redb's header has its flags.
+const GOD_BYTE: usize = 9;
+
+#[test]
+fn a_newer_file_that_was_not_closed_well_is_left_alone_too() {
+    let platter = with(&[is(1, Phase::Waiting, 0)]);
+    let database = platter.create(Path::new(PLACE), &builder()).unwrap();
+    let write = database.begin_write().unwrap();
+    let mut meta = write.open_table(OUTBOX_META).unwrap();
+    meta.insert("version", OUTBOX_VERSION + 1).unwrap();
+    drop(meta);
+    write.commit().unwrap();
+    database.close().unwrap();
+    let cut = not_closed(&platter);
+    let before = cut.bytes(Path::new(PLACE));
+    let opened = cut.open_read_only(Path::new(PLACE), &builder());
+    assert!(opened.is_err(), "it is not what a power cut leaves");
+    let newer = OUTBOX_VERSION + 1;
+    assert!(matches!(open(&cut), Err(FileError::Newer(found)) if found == newer));
+    assert!(cut.bytes(Path::new(PLACE)) == before);
+    assert_eq!(names(&cut), ["outbox.redb"]);
+    // One of ours is put in order as ever.
+    let ours = not_closed(&with(&[is(1, Phase::Waiting, 0)]));
+    assert_eq!(open(&ours).unwrap().1.len(), 1);
+}
+
+#[test]
+fn a_file_in_a_newer_form_of_redb_is_no_damage() {
+    let platter = with(&[is(1, Phase::Waiting, 0)]);
+    let mut bytes = platter.bytes(Path::new(PLACE));
+    for at in REDB_FORMS {
+        bytes[at] += 1;
+    }
+    let newer = Platter::default();
+    newer.put(Path::new(PLACE), bytes.clone());
+    let error = open(&newer).err().unwrap();
+    assert!(matches!(error, FileError::NewerRedb), "{error}");
+    assert!(error.advice().contains("install that Ringcard again"));
+    assert!(newer.bytes(Path::new(PLACE)) == bytes);
+    assert_eq!(names(&newer), ["outbox.redb"]);
+}
+
 #[test]
 fn only_what_is_no_outbox_is_set_aside() {
     let whole = with(&[is(1, Phase::Waiting, 0), is(2, Phase::Settled, 1)]);

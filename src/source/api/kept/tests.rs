@@ -137,6 +137,30 @@ fn a_damaged_file_is_as_good_as_none() {
     }
 }
 
+/// As the first release wrote it.
+const FIRST: &str = include_str!("../../../../tests/data/formats/refresh-token-1.json");
+
+#[test]
+fn a_kept_token_of_the_first_format_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(NAME), FIRST).unwrap();
+    let made_up = ["made-up-2", "made-up-1", "made-up-0"];
+    assert_eq!(candidates(&directory, "made-up-0"), made_up);
+    assert_eq!(FORMAT, 1, "raised: keep a file of the new format too");
+}
+
+#[test]
+fn a_kept_token_of_a_newer_format_is_neither_used_nor_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let newer = format!("{{\"version\":{},\"tokens\":{{}}}}", FORMAT + 1);
+    fs::write(directory.path().join(NAME), &newer).unwrap();
+    let refused = Kept::open(directory.path(), "given").err().unwrap();
+    let words = refused.source.to_string();
+    assert!(words.contains("version 2; this one knows 1"), "{words}");
+    let left = fs::read_to_string(directory.path().join(NAME)).unwrap();
+    assert_eq!(left, newer);
+}
+
 #[test]
 fn no_token_is_asked_for_where_it_could_not_be_kept() {
     let directory = tempfile::tempdir().unwrap();
