@@ -6,16 +6,20 @@
 
 mod auth;
 mod connections;
+mod facts;
 mod listener;
 mod payload;
 mod rehearsal;
+mod seen;
 mod service;
 mod tls;
 
 pub use auth::Gate;
 pub use connections::CONNECTIONS;
+pub use facts::Facts;
 pub use listener::{Bound, Listen, Listener};
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
+pub use seen::{Seen, pinned};
 pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};
 pub use tls::{CertificateError, Identity, IdentityFiles};

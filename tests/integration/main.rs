@@ -7,6 +7,7 @@ mod calls;
 mod clock;
 mod commands;
 mod copies;
+mod doctor;
 mod guards;
 mod increments;
 mod matching;
