@@ -57,7 +57,12 @@ pub(super) async fn gather(config: &Path, hours: u16) -> Vec<Part> {
     let status = status(config).await;
     let state = Config::state_directory_of(config);
     vec![
-        Part::new("about.txt", "version, system, uptime", &about()),
+        // Of the system alone, and full of long counts.
+        Part {
+            name: "about.txt",
+            what: "version, system, uptime",
+            text: about(),
+        },
         Part::new("doctor.txt", "what ringcard doctor tells", &report.told()),
         Part::json("doctor.json", "the same for a program", &report),
         of_status(&status),
