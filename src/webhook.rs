@@ -7,21 +7,25 @@
 mod auth;
 mod connections;
 mod door;
+mod facts;
 mod handed;
 mod listener;
 mod page;
 mod payload;
 mod rehearsal;
+mod seen;
 mod service;
 mod tls;
 
 pub use auth::Gate;
 pub use connections::CONNECTIONS;
 pub use door::{Bound, Door, Listen, NothingHanded};
+pub use facts::Facts;
 pub use handed::Handed;
 pub use listener::{CLOSE_TIME, Listener};
 pub use page::Page;
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
+pub use seen::{Seen, pinned};
 pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};
 pub use tls::{CertificateError, Identity, IdentityFiles};

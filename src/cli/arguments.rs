@@ -93,8 +93,8 @@ impl Command {
             | Command::Status { .. }
             | Command::Metrics
             | Command::Outbox(_) => true,
+            Command::Doctor(how) => how.is_the_services(),
             Command::Setup(_)
-            | Command::Doctor(_)
             | Command::SupportBundle(_)
             | Command::Backup(_)
             | Command::Restore(_)

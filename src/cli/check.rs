@@ -9,6 +9,7 @@ use nix::unistd::{AccessFlags, access};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::doctor;
 use super::source::Sample;
 use super::terminal::{complain, progress, say};
 use super::{Failure, load};
@@ -116,10 +117,19 @@ fn expiries(config: &Config, now: &Zoned) -> Vec<String> {
 fn certificate(config: &Config) -> Result<String, String> {
     match &config.webhook.certificate {
         None => Ok("none configured; a self-signed one is made at the first start".into()),
-        Some(files) => Identity::load(files.clone())
-            .map(|identity| format!("SHA-256 {}", identity.fingerprint()))
-            .map_err(|e| chain::of(&e)),
+        Some(files) => {
+            let identity = Identity::load(files.clone()).map_err(|e| chain::of(&e))?;
+            let fingerprint = identity.fingerprint();
+            let dates = dates(&files.certificate).unwrap_or_default();
+            Ok(format!("SHA-256 {fingerprint}{dates}"))
+        }
     }
+}
+
+/// Until when a certificate is good; its names are the doctor's to judge.
+fn dates(certificate: &Path) -> Option<String> {
+    let shown = doctor::shown(certificate)?;
+    Some(format!("; {}", doctor::told(&shown)))
 }
 
 fn state_directory(config: &Config) -> Result<String, String> {

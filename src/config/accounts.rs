@@ -139,7 +139,7 @@ pub(super) fn is_name(text: &str) -> Option<String> {
 }
 
 /// Scheme and host. Without TLS the token would be readable on its way, so only to this box.
-fn is_node(text: &str) -> Option<String> {
+pub(super) fn is_node(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let host = rest.strip_suffix('/').unwrap_or(rest);
     let clean = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);

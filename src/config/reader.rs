@@ -89,6 +89,20 @@ impl<'a> Document<'a> {
     }
 }
 
+impl Document<'_> {
+    /// Whatever `read` makes of it, problems or not, and the files of secrets that it came by.
+    pub(super) fn glance<T>(
+        self,
+        read: impl FnOnce(&Section<'_>) -> T,
+    ) -> (T, Vec<(String, PathBuf)>) {
+        let value = {
+            let root = Section::new(String::new(), 0, self.table.get_ref(), &self.notes);
+            read(&root)
+        };
+        (value, self.notes.secrets.into_inner())
+    }
+}
+
 /// One table. Dropping it reports the keys that nobody asked for.
 pub(super) struct Section<'a> {
     path: String,

@@ -131,7 +131,7 @@ fn http(tls: &rustls::ClientConfig, names: &Arc<Names>) -> reqwest::Result<reqwe
         .build()
 }
 
-fn authorities(trust: &Trust) -> Result<rustls::RootCertStore, TrustError> {
+pub(super) fn authorities(trust: &Trust) -> Result<rustls::RootCertStore, TrustError> {
     let mut roots = rustls::RootCertStore::empty();
     let Some(path) = &trust.ca_file else {
         // Single unreadable files of the system's store don't matter as long as some remain.

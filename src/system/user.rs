@@ -25,8 +25,24 @@ pub fn owner_of(directory: &Path) -> Option<(Uid, Gid)> {
     (uid != 0).then_some((Uid::from_raw(uid), Gid::from_raw(gid)))
 }
 
-/// For root only: gives up its rights, for good, for those of the owner of `directory`. To be called before the
-/// first thread starts.
+/// Whether this process may see what the service sees: it is the service's user, or may become it.
+pub fn is_the_services(directory: &Path) -> bool {
+    let me = geteuid();
+    me.is_root()
+        || match fs::metadata(directory) {
+            Ok(metadata) => metadata.uid() == me.as_raw(),
+            // Nobody's yet: whoever starts it first.
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
+        }
+}
+
+/// Whether this process has root's rights.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// For root only: gives up its rights, for good, for those of the owner of `directory`, other groups of that user
+/// included, as systemd starts it. To be called before the first thread starts.
 pub fn become_owner_of(directory: &Path) -> Result<(), BecomeError> {
     let Some((uid, gid)) = owner_of(directory).filter(|_| geteuid().is_root()) else {
         return Ok(());

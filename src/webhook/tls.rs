@@ -65,13 +65,18 @@ impl Identity {
         })
     }
 
+    /// Where the pair that we make for ourselves is.
+    pub fn self_signed_files(directory: &Path) -> IdentityFiles {
+        IdentityFiles {
+            certificate: directory.join("self-signed.crt"),
+            key: directory.join("self-signed.key"),
+        }
+    }
+
     /// The pair in `directory`, made there first if it is missing. Valid for `names`, and until 2049:
     /// whoever pins its fingerprint must not be surprised by a new one.
     pub fn self_signed(directory: &Path, names: Vec<String>) -> Result<Identity, CertificateError> {
-        let files = IdentityFiles {
-            certificate: directory.join("self-signed.crt"),
-            key: directory.join("self-signed.key"),
-        };
+        let files = Identity::self_signed_files(directory);
         if !files.certificate.exists() || !files.key.exists() {
             let key = rcgen::KeyPair::generate()?;
             let mut parameters = rcgen::CertificateParams::new(names)?;

@@ -8,6 +8,7 @@ mod calls;
 mod clock;
 mod commands;
 mod copies;
+mod doctor;
 mod guards;
 mod handed;
 mod increments;

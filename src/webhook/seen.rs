@@ -1,0 +1,129 @@
+//! The certificates that a pair of files, or a peer, shows: who issued each, and until when it is good; and a client
+//! that takes one of them and no other.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+use super::facts::Facts;
+
+/// One certificate of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub facts: Facts,
+    pub issuer: String,
+    /// Whoever it names signed it, so nobody vouches for it.
+    pub is_self_signed: bool,
+    owner: String,
+}
+
+impl Seen {
+    /// None of what is no certificate as RFC 5280 has them.
+    pub fn of(certificate: &CertificateDer<'_>) -> Option<Seen> {
+        let read = Certificate::from_der(certificate).ok()?.tbs_certificate;
+        Some(Seen {
+            facts: Facts::of(certificate)?,
+            issuer: read.issuer.to_string(),
+            is_self_signed: read.issuer == read.subject,
+            owner: read.subject.to_string(),
+        })
+    }
+
+    /// Whether `next` is the one whose key may have signed this one.
+    pub fn leads_to(&self, next: &Seen) -> bool {
+        self.issuer == next.owner
+    }
+}
+
+/// A client for a door that shows exactly this certificate, whatever name or authority is in it.
+pub fn pinned(certificate: CertificateDer<'static>) -> Result<rustls::ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let pin = Pin {
+        certificate,
+        provider: provider.clone(),
+    };
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pin))
+        .with_no_client_auth())
+}
+
+/// Stricter than any authority: one certificate, byte for byte, and its key.
+#[derive(Debug)]
+struct Pin {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pin {
+    fn verify_server_cert(
+        &self,
+        first: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match *first == self.certificate {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_followed_from_one_to_the_next() {
+        let key = || rcgen::KeyPair::generate().unwrap();
+        let named = |name: &str| {
+            let mut parameters = rcgen::CertificateParams::new(vec!["pi.example".into()]).unwrap();
+            parameters.distinguished_name = rcgen::DistinguishedName::new();
+            let distinguished = &mut parameters.distinguished_name;
+            distinguished.push(rcgen::DnType::CommonName, name);
+            parameters
+        };
+        let mut above = named("Example authority");
+        above.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = rcgen::CertifiedIssuer::self_signed(above, key()).unwrap();
+        let below = named("pi").signed_by(&key(), &authority).unwrap();
+        let [leaf, root] = [below.der(), authority.der()].map(|c| Seen::of(c).unwrap());
+        assert_eq!(leaf.issuer, "CN=Example authority");
+        assert!(leaf.leads_to(&root) && !root.leads_to(&leaf));
+        assert!(root.is_self_signed && !leaf.is_self_signed);
+        assert_eq!(Seen::of(&CertificateDer::from(vec![0x30, 3, 1])), None);
+    }
+}
