@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::DEFAULT_PATH;
-use crate::demo::show::Options;
+use crate::demo::hipcall::RATE_LIMIT;
+use crate::demo::show::{BY_HAND, Options};
 
 /// Shows an office agent who is calling before they say hello.
 #[derive(Debug, Parser)]
@@ -222,6 +223,12 @@ pub(super) struct Demo {
     /// Where the stand-in listens.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// How many requests a minute the stand-in takes. The real one takes 60, whatever is tried here.
+    #[arg(long, value_name = "REQUESTS", default_value_t = RATE_LIMIT, hide = true)]
+    rate_limit: u32,
+    /// How many calls the stand-in knows as by-hand-1 and on.
+    #[arg(long, value_name = "CALLS", default_value_t = BY_HAND, hide = true)]
+    calls: usize,
 }
 
 impl From<Demo> for Options {
@@ -231,12 +238,16 @@ impl From<Demo> for Options {
             directory,
             stand_in_only,
             listen,
+            rate_limit,
+            calls,
         } = demo;
         Options {
             once,
             directory,
             stand_in_only,
             listen,
+            rate_limit,
+            calls,
         }
     }
 }

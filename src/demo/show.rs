@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::ctrl_c;
 
 use super::export::{BRITISH_CONTACT, TURKISH_CONTACT, TWO_NUMBER_CONTACT};
-use super::hipcall::{RATE_LIMIT, StandIn, StandInSettings};
+use super::hipcall::{StandIn, StandInSettings};
 use super::office::Office;
 use super::panel::{CallShape, Panel, Sent, call_init, fresh_uuid};
 use super::screen::{Surface, caption, draw_rows};
@@ -25,7 +25,7 @@ const HIPCALL_LATENCY: Duration = Duration::from_millis(250);
 /// How long a card may take to come; a phone rings that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Calls that can be placed by hand; the stand-in knows no others, as the real Hipcall would not.
-const BY_HAND: usize = 100;
+pub const BY_HAND: usize = 100;
 /// The calls of the recorded events.
 const RECORDED: [&str; 2] = [
     "2f4c1c1e-7d0b-4c55-9a53-5b9e6f0c7a10",
@@ -39,6 +39,10 @@ pub struct Options {
     pub directory: Option<PathBuf>,
     pub stand_in_only: bool,
     pub listen: SocketAddr,
+    /// Requests per minute.
+    pub rate_limit: u32,
+    /// How many calls can be placed by hand.
+    pub calls: usize,
 }
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -63,11 +67,13 @@ pub async fn demo(options: Options) -> Result<(), Failed> {
         token: office.token.clone(),
         latency: HIPCALL_LATENCY,
         identity: Some(office.identity.clone()),
-        rate_limit: RATE_LIMIT,
+        rate_limit: options.rate_limit,
         users: Vec::new(),
     })
     .await?;
-    let by_hand: Vec<String> = (1..=BY_HAND).map(|i| format!("by-hand-{i}")).collect();
+    let by_hand: Vec<String> = (1..=options.calls)
+        .map(|i| format!("by-hand-{i}"))
+        .collect();
     by_hand
         .iter()
         .map(String::as_str)
@@ -150,9 +156,10 @@ impl Stage {
             self.scene(&panel, &daemon, scene).await;
         }
         if !once {
-            say(
-                "Ringcard stays up. Place a call yourself (each by-hand-1 to by-hand-100 is one call):",
-            );
+            let last = self.by_hand.last().map_or("", String::as_str);
+            say(&format!(
+                "Ringcard stays up. Place a call yourself (each by-hand-1 to {last} is one call):"
+            ));
             say(&curl(office, &host));
             say("Ctrl-C ends.");
             self.watch(Some(&daemon)).await?;
