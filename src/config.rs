@@ -11,6 +11,7 @@ mod connectors;
 mod dialling;
 mod duration;
 mod expiry;
+pub mod keys;
 mod matching;
 mod metrics;
 mod named;

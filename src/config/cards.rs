@@ -287,7 +287,7 @@ lines = "x"
             "line 14: card.variant.b.row.1.label = \"y\": Hipcall refuses a card with this key",
             "line 15: card.variant.c.row: is missing; give the variant's rows",
             "line 17: card.variant.c.when = \"((\": is no template: syntax error",
-            "line 18: card.variant.c.lines: no such key; here there can be: account, direction,",
+            "line 18: card.variant.c.lines: no such key; did you mean `line`? Here there can be: account, direction,",
         ];
         assert_eq!(told.len(), expected.len(), "{told:#?}");
         for (told, expected) in told.iter().zip(expected) {

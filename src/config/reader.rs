@@ -19,6 +19,7 @@ use super::problem::{Problem, Problems};
 mod free;
 mod items;
 mod json;
+mod near;
 mod over;
 
 /// Longest value repeated in a problem, in characters.
@@ -356,13 +357,18 @@ const ANY: &str = "*";
 impl Drop for Section<'_> {
     fn drop(&mut self) {
         let asked = self.asked.borrow();
+        #[cfg(test)]
+        tests::note(self, &asked);
         if asked.contains(ANY) {
             return;
         }
         let is_unknown = |key: &str| !asked.contains(key);
         for (key, value) in self.everything().filter(|(key, _)| is_unknown(key)) {
             let allowed = asked.iter().copied().collect::<Vec<_>>().join(", ");
-            let what = format!("no such key; here there can be: {allowed}");
+            let what = match near::nearest(key, asked.iter().copied()) {
+                Some(near) => format!("no such key; did you mean `{near}`? Here there can be: {allowed}"),
+                None => format!("no such key; here there can be: {allowed}"),
+            };
             self.notes_of(key)
                 .add(value.span().start, self.name_of(key), what);
         }
@@ -372,6 +378,19 @@ impl Drop for Section<'_> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    /// A table that was read: where its text is, its path, and the keys that were asked for.
+    pub(in crate::config) type Asked = (*const u8, String, BTreeSet<&'static str>);
+
+    thread_local! {
+        /// The tables that were read in this test.
+        pub(in crate::config) static ASKED: RefCell<Vec<Asked>> = RefCell::default();
+    }
+
+    pub(super) fn note(section: &Section<'_>, asked: &BTreeSet<&'static str>) {
+        let (text, path) = (section.notes.text.as_ptr(), section.path.clone());
+        ASKED.with_borrow_mut(|all| all.push((text, path, asked.clone())));
+    }
 
     /// What `read` makes of a text without problems.
     pub(in crate::config) fn read<T>(text: &str, read: impl FnOnce(&Section<'_>) -> T) -> T {
@@ -414,6 +433,25 @@ pub(super) mod tests {
                 "line 2: b = \"x\": must be y",
                 "line 4: t.d = \"5w\": must be a duration such as \"1s\", from \"1s\" to \"1m\"",
                 "line 5: t.new: no such key; here there can be: d",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_told_what_was_meant() {
+        let told = problems("[a]\nwebhook-secret = 1\n[b]\nfile = \"x\"", |root| {
+            for key in ["a", "b"] {
+                let section = root.section(key).unwrap();
+                section.has("webhook-secrets");
+                section.has("token");
+            }
+        });
+        assert_eq!(
+            told,
+            [
+                "line 2: a.webhook-secret: no such key; did you mean `webhook-secrets`? Here there can be: token, \
+                 webhook-secrets",
+                "line 4: b.file: no such key; here there can be: token, webhook-secrets",
             ]
         );
     }

@@ -182,7 +182,7 @@ fn all_problems_of_a_description_are_told_at_once_with_their_lines() {
         told_of(&broken),
         [
             "line 1: title: is missing; give the system's name, for people",
-            "line 2: titel: no such key; here there can be: about, allow-http, auth, documentation, errors, limits, \
+            "line 2: titel: no such key; did you mean `title`? Here there can be: about, allow-http, auth, documentation, errors, limits, \
              login, name, objects, replaces, secrets, title, with",
             "line 19: auth.token = \"{{ secrets.tokn }}\": there is no secrets.tokn",
             "line 23: objects.people.everything.url = \"{{ with.address }}/{{ with.region\": syntax error: unexpected \
