@@ -22,7 +22,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub use accounts::AccountConfig;
+pub use accounts::{AccountConfig, is_name, is_node, token_in, webhook_secret_in};
 pub use cards::{AfterCall, CardConfig};
 pub use connectors::{DIRECTORY as CONNECTORS_DIRECTORY, SHIPPED as CONNECTORS};
 pub use matching::MatchingConfig;

@@ -6,6 +6,7 @@
 
 mod auth;
 mod connections;
+mod facts;
 mod listener;
 mod payload;
 mod rehearsal;
@@ -14,6 +15,7 @@ mod tls;
 
 pub use auth::Gate;
 pub use connections::CONNECTIONS;
+pub use facts::Facts;
 pub use listener::{Bound, Listen, Listener};
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;

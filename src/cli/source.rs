@@ -7,8 +7,11 @@ use clap::Subcommand;
 
 use serde_json::{Value, json};
 
-use self::kinds::{Kind, kinds, own_directory};
-pub(super) use self::sample::Sample;
+pub(super) use self::block::block;
+use self::kinds::own_directory;
+pub(super) use self::kinds::{Kind, kinds};
+pub(super) use self::notes::notes;
+pub(super) use self::sample::{Record, Sample};
 use super::Failure;
 use super::terminal::{complain, say, say_json, table};
 
@@ -140,7 +143,7 @@ fn new(
             "there is no kind {kind}; there are: {known}"
         )));
     };
-    let block = block::block(found, object, name).map_err(Failure::Other)?;
+    let block = block(found, object, name).map_err(Failure::Other)?;
     say(block.trim_end());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `[[account]]`: node, token, webhook secrets, region, and how long it may be silent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -93,8 +93,25 @@ fn account(section: &Section<'_>) -> Option<AccountConfig> {
 impl AccountConfig {
     /// The token as its file has it now; or what is wrong with it.
     pub fn reread_token(&self) -> Result<Secret, String> {
-        only_token(secret::lines(&self.token_file)?).map_err(Into::into)
+        token_in(&self.token_file)
     }
+}
+
+/// The token in a file; or what is wrong with it.
+pub fn token_in(file: &Path) -> Result<Secret, String> {
+    only_token(secret::lines(file)?).map_err(Into::into)
+}
+
+/// The first webhook secret in a file that holds nothing else; or what is wrong with it.
+pub fn webhook_secret_in(file: &Path) -> Result<Secret, String> {
+    let secrets = secret::lines(file)?;
+    if let Some(line) = secrets.iter().position(|s| !is_webhook_secret(s)) {
+        return Err(wrong_secret(line));
+    }
+    secrets
+        .into_iter()
+        .next()
+        .ok_or_else(|| "there is none".into())
 }
 
 fn token(section: &Section<'_>) -> Option<(Secret, PathBuf)> {
@@ -115,33 +132,38 @@ fn only_token(lines: Vec<Secret>) -> Result<Secret, &'static str> {
 
 fn webhook_secrets(section: &Section<'_>) -> Option<Vec<Secret>> {
     let (secrets, _) = secret::read(section, "webhook-secrets")?;
-    let fits = |s: &Secret| {
-        let clean = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        SECRET_CHARS.contains(&s.expose().len()) && s.expose().bytes().all(clean)
-    };
-    if let Some(line) = secrets.iter().position(|s| !fits(s)) {
-        let what = format!(
-            "secret {} must be {} to {} letters, digits, - or _ (make one: openssl rand -hex 24)",
-            line + 1,
-            SECRET_CHARS.start(),
-            SECRET_CHARS.end()
-        );
-        return section.wrong_secret("webhook-secrets", what);
+    if let Some(line) = secrets.iter().position(|s| !is_webhook_secret(s)) {
+        return section.wrong_secret("webhook-secrets", wrong_secret(line));
     }
     Some(secrets)
+}
+
+fn is_webhook_secret(secret: &Secret) -> bool {
+    let clean = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let text = secret.expose();
+    SECRET_CHARS.contains(&text.len()) && text.bytes().all(clean)
+}
+
+fn wrong_secret(line: usize) -> String {
+    format!(
+        "secret {} must be {} to {} letters, digits, - or _ (make one: openssl rand -hex 24)",
+        line + 1,
+        SECRET_CHARS.start(),
+        SECRET_CHARS.end()
+    )
 }
 
 pub(super) const NAME: &str = "up to 32 lower-case letters, digits or -, such as \"istanbul\"";
 
 /// Names become parts of paths, keys and commands.
-pub(super) fn is_name(text: &str) -> Option<String> {
+pub fn is_name(text: &str) -> Option<String> {
     let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let fits = (1..=32).contains(&text.len()) && text.bytes().all(clean) && !text.starts_with('-');
     fits.then(|| text.to_owned())
 }
 
 /// Scheme and host. Without TLS the token would be readable on its way, so only to this box.
-fn is_node(text: &str) -> Option<String> {
+pub fn is_node(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let host = rest.strip_suffix('/').unwrap_or(rest);
     let clean = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);

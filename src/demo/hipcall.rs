@@ -31,6 +31,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use book::{Comment, Posted, Request};
 pub use faults::{Aim, Fault, Kind};
+pub use routes::Plan;
 
 use super::identity::Identity;
 use book::Book;
@@ -83,6 +84,7 @@ impl StandIn {
         let account = Account {
             token: settings.token,
             users: settings.users,
+            plan: Plan::WHOLE,
         };
         let shared = Shared::new(account, tls, settings.latency, settings.rate_limit);
         let shared = Arc::new(shared);
@@ -203,6 +205,11 @@ impl StandIn {
     /// From now on only this token is right.
     pub fn take_only(&self, token: &str) {
         self.inner.shared.take_only(token);
+    }
+
+    /// From now on the account pays for this.
+    pub fn pays_for(&self, plan: Plan) {
+        self.inner.shared.pays_for(plan);
     }
 
     /// Shows this certificate from now on; the open connections are dropped.

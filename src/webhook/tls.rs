@@ -14,6 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::facts::Facts;
+
 /// Largest PEM file read: a chain of four certificates has about 8 kB.
 const PEM_BYTES: u64 = 256 << 10;
 
@@ -104,6 +106,11 @@ impl Identity {
             Some((metadata.modified().ok()?, metadata.len()))
         };
         vec![stamp(&self.files.certificate), stamp(&self.files.key)]
+    }
+
+    /// What the first certificate says of itself.
+    pub fn facts(&self) -> Option<Facts> {
+        Facts::of(self.current.load().cert.first()?)
     }
 
     /// SHA-256 of the first certificate, as browsers and openssl print it.

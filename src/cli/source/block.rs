@@ -19,7 +19,7 @@ const KEYS: &str = include_str!("blocks/every-source.toml");
 const GUARDS: &str = include_str!("blocks/guards.toml");
 
 /// The block, or why there is none.
-pub(super) fn block(
+pub(crate) fn block(
     kind: &Kind,
     object: Option<&str>,
     name: Option<&str>,

@@ -6,34 +6,34 @@ use super::sketch::{About, Sketch};
 use crate::config::{CONNECTORS, CONNECTORS_DIRECTORY};
 
 /// A kind that is no connector: it has a block of its own.
-pub(super) struct BuiltIn {
-    pub(super) name: &'static str,
-    pub(super) title: &'static str,
-    pub(super) group: Group,
-    pub(super) can: &'static [&'static str],
-    pub(super) full: &'static str,
-    pub(super) changes: &'static str,
-    pub(super) deletes: &'static str,
-    pub(super) balances: &'static str,
-    pub(super) proven: &'static str,
-    pub(super) block: Block,
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) group: Group,
+    pub(crate) can: &'static [&'static str],
+    pub(crate) full: &'static str,
+    pub(crate) changes: &'static str,
+    pub(crate) deletes: &'static str,
+    pub(crate) balances: &'static str,
+    pub(crate) proven: &'static str,
+    pub(crate) block: Block,
 }
 
 /// What `source new` writes.
 #[derive(Clone, Copy)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// With the places `@query` and `@columns`, and `@keys` and `@tables` for what every source may have.
-    pub(super) text: &'static str,
+    pub(crate) text: &'static str,
     /// By what the records are, the usual first.
-    pub(super) records: &'static [Records],
+    pub(crate) records: &'static [Records],
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Records {
-    pub(super) object: &'static str,
+pub(crate) struct Records {
+    pub(crate) object: &'static str,
     /// Of databases.
-    pub(super) query: &'static str,
-    pub(super) columns: &'static str,
+    pub(crate) query: &'static str,
+    pub(crate) columns: &'static str,
 }
 
 const TABLES: &[Records] = &[
@@ -63,7 +63,7 @@ const OBJECTS: &[Records] = &[
 ];
 
 /// An example of a mapping over records with members.
-pub(super) fn columns_of_objects(of_balances: bool) -> &'static str {
+pub(crate) fn columns_of_objects(of_balances: bool) -> &'static str {
     OBJECTS[usize::from(of_balances)].columns
 }
 
@@ -87,7 +87,7 @@ const QUERIES: &[Records] = &[
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     File,
     Database,
     Shipped,
@@ -95,7 +95,7 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub(super) fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Group::File => "files",
             Group::Database => "databases",
@@ -105,7 +105,7 @@ impl Group {
     }
 }
 
-pub(super) const BUILT_IN: &[BuiltIn] = &[
+pub(crate) const BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         name: "csv",
         title: "CSV files: in place, dropped into a folder, or over HTTPS",
@@ -229,16 +229,16 @@ pub(super) const BUILT_IN: &[BuiltIn] = &[
 ];
 
 /// A kind as it is listed.
-pub(super) struct Kind {
-    pub(super) name: String,
-    pub(super) title: String,
-    pub(super) group: Group,
-    pub(super) can: Vec<&'static str>,
-    pub(super) about: About,
-    pub(super) what: What,
+pub(crate) struct Kind {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) group: Group,
+    pub(crate) can: Vec<&'static str>,
+    pub(crate) about: About,
+    pub(crate) what: What,
 }
 
-pub(super) enum What {
+pub(crate) enum What {
     Block(Block),
     Connector(Box<Sketch>),
 }
@@ -263,7 +263,7 @@ impl From<&BuiltIn> for Kind {
 }
 
 impl Kind {
-    pub(super) fn objects(&self) -> Vec<&str> {
+    pub(crate) fn objects(&self) -> Vec<&str> {
         match &self.what {
             What::Block(block) => block.records.iter().map(|r| r.object).collect(),
             What::Connector(sketch) => sketch.objects.keys().map(String::as_str).collect(),
@@ -283,7 +283,7 @@ impl Kind {
 }
 
 /// Where the operator's own are: beside the configuration.
-pub(super) fn own_directory(config: &Path) -> PathBuf {
+pub(crate) fn own_directory(config: &Path) -> PathBuf {
     config
         .parent()
         .unwrap_or(Path::new(""))
@@ -291,7 +291,7 @@ pub(super) fn own_directory(config: &Path) -> PathBuf {
 }
 
 /// All kinds, in the order of the list, and what is wrong with the operator's own.
-pub(super) fn kinds(config: &Path) -> (Vec<Kind>, Vec<String>) {
+pub(crate) fn kinds(config: &Path) -> (Vec<Kind>, Vec<String>) {
     let mut kinds: Vec<Kind> = BUILT_IN.iter().map(Kind::from).collect();
     let mut problems = Vec::new();
     let mut add = |text: &str, group: Group, from: &str| match Sketch::parse(text) {

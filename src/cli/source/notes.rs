@@ -8,7 +8,7 @@ use crate::source::reject::RowReason;
 use crate::source::settings::Kind;
 
 /// What the operator should look at before going on.
-pub(super) fn notes(sample: &Sample, source: &Source) -> Vec<String> {
+pub(crate) fn notes(sample: &Sample, source: &Source) -> Vec<String> {
     let (records, kind) = (&sample.records, source.records().kind);
     if records.is_empty() {
         return vec![match source.abilities().is_remote {

@@ -14,42 +14,42 @@ use crate::source::reject::{Example, Rejects, RowReason};
 
 /// What a source gave, or had given when it failed.
 pub(crate) struct Sample {
-    pub(super) records: Vec<Record>,
+    pub(crate) records: Vec<Record>,
     /// What was read: a file's path.
-    pub(super) from: Option<String>,
+    pub(crate) from: Option<String>,
     /// Until the first record was there: finding the file, connecting, logging in, asking.
-    pub(super) first_after: Option<Duration>,
-    pub(super) took: Duration,
+    pub(crate) first_after: Option<Duration>,
+    pub(crate) took: Duration,
     /// What the source has to say of itself.
-    pub(super) notices: Vec<String>,
+    pub(crate) notices: Vec<String>,
     start: Instant,
 }
 
 /// One record. What is not there did not come of it.
 #[derive(Default)]
-pub(super) struct Record {
-    pub(super) line: u64,
-    pub(super) raw: Vec<(String, String)>,
-    pub(super) mapped: Vec<Value>,
-    pub(super) contact: Option<Contact>,
-    pub(super) rejected: Option<Remark>,
-    pub(super) reason: Option<RowReason>,
-    pub(super) left_out: Vec<Remark>,
+pub(crate) struct Record {
+    pub(crate) line: u64,
+    pub(crate) raw: Vec<(String, String)>,
+    pub(crate) mapped: Vec<Value>,
+    pub(crate) contact: Option<Contact>,
+    pub(crate) rejected: Option<Remark>,
+    pub(crate) reason: Option<RowReason>,
+    pub(crate) left_out: Vec<Remark>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Value {
-    pub(super) ours: String,
-    pub(super) column: String,
-    pub(super) value: String,
+pub(crate) struct Value {
+    pub(crate) ours: String,
+    pub(crate) column: String,
+    pub(crate) value: String,
 }
 
 /// Why a record, or one of its values, could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Remark {
+pub(crate) struct Remark {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) column: Option<String>,
-    pub(super) reason: String,
+    pub(crate) column: Option<String>,
+    pub(crate) reason: String,
 }
 
 impl Sample {

@@ -6,56 +6,56 @@ use serde::Deserialize;
 use toml::Table;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Sketch {
-    pub(super) name: String,
-    pub(super) title: String,
+pub(crate) struct Sketch {
+    pub(crate) name: String,
+    pub(crate) title: String,
     #[serde(default)]
-    pub(super) documentation: String,
+    pub(crate) documentation: String,
     #[serde(default)]
-    pub(super) about: About,
+    pub(crate) about: About,
     #[serde(default)]
-    pub(super) with: BTreeMap<String, With>,
+    pub(crate) with: BTreeMap<String, With>,
     #[serde(default)]
-    pub(super) secrets: BTreeMap<String, Secret>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
     #[serde(default)]
-    pub(super) objects: BTreeMap<String, Object>,
+    pub(crate) objects: BTreeMap<String, Object>,
 }
 
 /// One clause each.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct About {
-    pub(super) full: String,
-    pub(super) changes: String,
-    pub(super) deletes: String,
-    pub(super) balances: String,
-    pub(super) proven: String,
+pub(crate) struct About {
+    pub(crate) full: String,
+    pub(crate) changes: String,
+    pub(crate) deletes: String,
+    pub(crate) balances: String,
+    pub(crate) proven: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct With {
-    pub(super) about: String,
-    pub(super) default: Option<String>,
-    pub(super) example: Option<String>,
+pub(crate) struct With {
+    pub(crate) about: String,
+    pub(crate) default: Option<String>,
+    pub(crate) example: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Secret {
-    pub(super) about: String,
-    pub(super) lifetime: Option<String>,
-    pub(super) renew: Option<String>,
+pub(crate) struct Secret {
+    pub(crate) about: String,
+    pub(crate) lifetime: Option<String>,
+    pub(crate) renew: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Object {
-    pub(super) kind: String,
-    pub(super) changes: Option<Table>,
-    pub(super) deleted: Option<Table>,
-    pub(super) ids: Option<Table>,
-    pub(super) columns: Table,
+pub(crate) struct Object {
+    pub(crate) kind: String,
+    pub(crate) changes: Option<Table>,
+    pub(crate) deleted: Option<Table>,
+    pub(crate) ids: Option<Table>,
+    pub(crate) columns: Table,
 }
 
 impl Object {
@@ -67,18 +67,18 @@ impl Object {
         among || self.deleted.is_some()
     }
 
-    pub(super) fn is_balances(&self) -> bool {
+    pub(crate) fn is_balances(&self) -> bool {
         self.kind == "balances"
     }
 }
 
 impl Sketch {
-    pub(super) fn parse(text: &str) -> Result<Sketch, String> {
+    pub(crate) fn parse(text: &str) -> Result<Sketch, String> {
         toml::from_str(text).map_err(|e| e.message().replace('\n', ", "))
     }
 
     /// The object meant where none is named: contacts, or the first that has some.
-    pub(super) fn usual_object(&self) -> Option<&str> {
+    pub(crate) fn usual_object(&self) -> Option<&str> {
         let contacts = self.objects.iter().find(|(_, o)| !o.is_balances());
         let any = contacts.or(self.objects.iter().next());
         match self.objects.contains_key("contacts") {
@@ -88,7 +88,7 @@ impl Sketch {
     }
 
     /// In a few words, for a list.
-    pub(super) fn can(&self) -> Vec<&'static str> {
+    pub(crate) fn can(&self) -> Vec<&'static str> {
         let any = |of: &dyn Fn(&Object) -> bool| self.objects.values().any(of);
         let balance = |o: &Object| o.is_balances() || o.columns.contains_key("balance");
         let deletes = match (any(&Object::tells_deleted), any(&|o| o.ids.is_some())) {

@@ -31,6 +31,21 @@ const CALLS: ListShape = ListShape {
 pub(super) struct Account {
     pub(super) token: String,
     pub(super) users: Vec<User>,
+    pub(super) plan: Plan,
+}
+
+/// What the account pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub api: bool,
+    pub webhook: bool,
+}
+
+impl Plan {
+    pub const WHOLE: Plan = Plan {
+        api: true,
+        webhook: true,
+    };
 }
 
 pub(super) struct Question<'a> {
@@ -235,7 +250,7 @@ fn profile(account: &Account) -> Answer {
             "full_name": user.map(|user| &user.full_name),
             "phone_prefix": "TR",
         },
-        "capabilities": {"features": {"api": true, "webhook": true}},
+        "capabilities": {"features": {"api": account.plan.api, "webhook": account.plan.webhook}},
     }}))
 }
 
@@ -317,6 +332,7 @@ mod tests {
             let account = Account {
                 token: "SFMyNTY.secret".into(),
                 users: vec![user(7, "zeynep"), user(9, "ali")],
+                plan: Plan::WHOLE,
             };
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));

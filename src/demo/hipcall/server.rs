@@ -26,7 +26,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::book::{Book, Request};
 use super::faults::{Fault, Kind};
-use super::routes::{Account, Answer, Question, answer, is_api};
+use super::routes::{Account, Answer, Plan, Question, answer, is_api};
 use super::wire::{Line, Pace, Paced, Wire};
 
 /// Largest request body taken; a card has about 1 kB.
@@ -64,6 +64,10 @@ impl Shared {
 
     pub(super) fn take_only(&self, token: &str) {
         lock(&self.account).token = token.to_owned();
+    }
+
+    pub(super) fn pays_for(&self, plan: Plan) {
+        lock(&self.account).plan = plan;
     }
 
     pub(super) fn present(&self, tls: TlsAcceptor) {

@@ -1,0 +1,188 @@
+//! The questions in their order, what the answers make, and what is left to do.
+
+use std::path::{Path, PathBuf};
+
+use super::account::{self, Nodes};
+use super::door;
+use super::draft::{Draft, Source};
+use super::earlier::{Earlier, Standing};
+use super::service::Service;
+use super::source::{self, Around};
+use super::start::{self, Change};
+use super::talk::{Stop, Talk, marked};
+use super::write::{Places, Writing, Written};
+use crate::config::is_name;
+use crate::hipcall::{Connector, Trust};
+use crate::system::chain;
+
+/// What the command line says beside the answers.
+pub(super) struct Order {
+    pub(super) config: PathBuf,
+    pub(super) account: Option<String>,
+    pub(super) nodes: Vec<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) no_start: bool,
+}
+
+/// Whether nothing is left to do.
+pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
+    let config = order.config.as_path();
+    let service = Service::of(config);
+    let earlier = Earlier::read(config);
+    let earlier =
+        earlier.map_err(|e| Stop::Failed(format!("{} can't be read: {e}", config.display())))?;
+    let name = account::name(order.account.as_deref(), &earlier);
+    if is_name(&name).is_none() {
+        let what = "an account's name is up to 32 lower-case letters, digits or -";
+        return Err(Stop::Failed(format!("{name}: {what}")));
+    }
+    greet(talk, config, &earlier, &name);
+    let nodes = Nodes {
+        known: order.nodes.clone(),
+        connector: connector(order, &earlier)?,
+    };
+    let account = Box::pin(account::ask(talk, &nodes, &earlier, &name)).await?;
+    let around = Around {
+        config,
+        service: &service,
+        earlier: &earlier,
+        region: account.region,
+        region_code: &account.region_code,
+        locale: account.locale,
+        locale_tag: &account.locale_tag,
+    };
+    let contacts = Box::pin(source::ask(talk, &around)).await?;
+    let door = door::ask(talk, &service, &earlier).await?;
+    let places = Places::of(config, &service, &earlier, &name);
+    let draft = Draft {
+        locale: account.locale_tag.clone(),
+        has_own_directories: !service.is_packaged,
+        ca_file: order.ca_file.as_deref().map(shown),
+        door: door.door.clone(),
+        account: account.draft(
+            &name,
+            places.token_text.clone(),
+            places.webhook_text.clone(),
+        ),
+        source: match contacts.source {
+            Source::Block(block) => {
+                Source::Block(block.replace(super::kind::SECRETS, &places.prefix))
+            }
+            Source::Kept => Source::Kept,
+        },
+    };
+    talk.say("");
+    if !talk
+        .yes(&format!("Write {}", config.display()), "--yes")
+        .await?
+    {
+        return Err(Stop::Failed("nothing was changed".into()));
+    }
+    let writing = Writing {
+        config,
+        service: &service,
+        earlier: &earlier,
+        draft: &draft,
+        places: &places,
+        token: &account.token,
+        secrets: &contacts.secrets,
+    };
+    let written = Box::pin(writing.write(talk)).await?;
+    let runs = Box::pin(started(talk, order, &earlier, &door, &name)).await?;
+    let mut left = account.lacks;
+    left.extend(contacts.to_do);
+    farewell(talk, &door.public, &written, &left);
+    Ok(runs && left.is_empty() && !written.findings)
+}
+
+fn greet(talk: &mut Talk, config: &Path, earlier: &Earlier, name: &str) {
+    talk.say("Ringcard needs six answers. Each is tried at once, nothing is written before the end, and Ctrl-C");
+    talk.say("leaves everything as it is. Enter takes what stands in brackets.");
+    let shown = config.display();
+    match &earlier.standing {
+        Standing::Missing | Standing::Packaged => {}
+        Standing::Ours | Standing::OfAPerson => {
+            talk.say(&format!(
+                "\n{shown} is there: its answers stand in the brackets."
+            ));
+        }
+        Standing::Broken(why) => talk.say(&marked(&format!(
+            "{shown} can't be understood ({why}): it answers nothing, and a copy of it is kept."
+        ))),
+    }
+    let others = earlier
+        .names("account")
+        .into_iter()
+        .filter(|other| other != name);
+    let others: Vec<String> = others.collect();
+    if !others.is_empty() {
+        let others = others.join(", ");
+        talk.say(&format!(
+            "This is about the account {name}; others stay as they are: {others}."
+        ));
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Whom the earlier configuration, or the command line, believes to be Hipcall.
+fn connector(order: &Order, earlier: &Earlier) -> Result<Connector, Stop> {
+    let there = earlier.text_at("hipcall", "ca-file").map(|file| {
+        let here = order.config.parent().unwrap_or(Path::new("."));
+        here.join(file)
+    });
+    let ca_file = there.or_else(|| order.ca_file.clone());
+    Connector::new(&Trust { ca_file }).map_err(|e| Stop::Failed(chain::of(&e)))
+}
+
+/// Whether it runs, where it is to.
+async fn started(
+    talk: &mut Talk,
+    order: &Order,
+    earlier: &Earlier,
+    door: &door::Answered,
+    name: &str,
+) -> Result<bool, Stop> {
+    let Some(listen) = &door.socket else {
+        let shown = order.config.display();
+        talk.say(&format!("\n   Start it: ringcard --config {shown} run"));
+        return Ok(true);
+    };
+    let port_changed = start::set_port(listen).map_err(Stop::Failed)?;
+    let is_the_same = matches!(earlier.standing, Standing::Ours | Standing::OfAPerson)
+        && door.door.is_as_in(earlier);
+    let change = if is_the_same {
+        Change::Rest
+    } else {
+        Change::Door
+    };
+    if order.no_start || !talk.yes("Start Ringcard now", "--yes").await? {
+        talk.say("   Start it, or have it take this up:");
+        for command in start::commands(start::is_running(), port_changed, change) {
+            talk.say(&format!("   sudo systemctl {}", command.join(" ")));
+        }
+        return Ok(true);
+    }
+    start::start(talk, &order.config, name, port_changed, change).await
+}
+
+fn farewell(talk: &mut Talk, public: &str, written: &Written, left: &[String]) {
+    let secret = written.webhook_secret.expose();
+    talk.say(&format!(
+        "\nNow tell Hipcall where to send calls. In its panel: Account > Integrations > Webhook\n\n   \
+         URL      https://{public}/hooks/{secret}\n   \
+         events   call_init and call_hangup, no others\n\n\
+         The end of that address is a secret: who has it can send calls to this box.\n\n\
+         Then try it:\n   \
+         1. Open that address from outside the office: it says \"Ringcard is here, and this address is right.\"\n   \
+         2. ringcard card NUMBER   the card that a call from a customer's number would get\n   \
+         3. ringcard doctor        everything that a call depends on\n   \
+         4. Call, and look at the telephone. What became of the call: ringcard status"
+    ));
+    if !left.is_empty() {
+        talk.say("\nStill to do:");
+        left.iter().for_each(|what| talk.say(&marked(what)));
+    }
+}

@@ -1,0 +1,111 @@
+//! Lines from a person or a script, read so that Ctrl-C ends the wait: the thread that reads may go on, the program
+//! does not.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write, stdin, stdout};
+use std::os::fd::AsFd;
+
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::talk::Stop;
+use crate::tasks::Tasks;
+
+/// Longest answer: a token has a few hundred characters.
+const LINE_BYTES: u64 = 16 << 10;
+
+/// A person at a terminal.
+pub(super) struct Keyboard;
+
+/// A script's standard input.
+pub(super) struct Lines;
+
+pub(super) fn is_attended() -> bool {
+    stdin().is_terminal() && stdout().is_terminal()
+}
+
+impl Keyboard {
+    pub(super) async fn line(&mut self, shown: &str) -> Result<Option<String>, Stop> {
+        prompt(shown);
+        let line = read().await?;
+        if line.is_none() {
+            prompt("\n");
+        }
+        Ok(line)
+    }
+
+    pub(super) async fn hidden(&mut self, shown: &str) -> Result<Option<String>, Stop> {
+        prompt(shown);
+        let unseen = Unseen::begin();
+        let line = read().await;
+        drop(unseen);
+        prompt("\n");
+        line
+    }
+}
+
+impl Lines {
+    pub(super) async fn next(&mut self) -> Result<Option<String>, Stop> {
+        read().await
+    }
+}
+
+fn prompt(text: &str) {
+    let mut out = stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+async fn read() -> Result<Option<String>, Stop> {
+    let tasks = Tasks::default();
+    let line = tasks.blocking(|| -> io::Result<Option<String>> {
+        let mut line = Vec::new();
+        let read = stdin()
+            .lock()
+            .take(LINE_BYTES)
+            .read_until(b'\n', &mut line)?;
+        let text = String::from_utf8_lossy(&line);
+        Ok((read > 0).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
+    });
+    match line.await {
+        Ok(Ok(line)) => Ok(line),
+        Ok(Err(e)) => Err(Stop::Failed(format!("the answers can't be read: {e}"))),
+        Err(e) => Err(Stop::Failed(e.to_string())),
+    }
+}
+
+/// While it lives, what is typed is not shown.
+struct Unseen(Option<Termios>);
+
+impl Unseen {
+    fn begin() -> Unseen {
+        let before = tcgetattr(stdin().as_fd()).ok();
+        if let Some(before) = &before {
+            let mut unseen = before.clone();
+            unseen.local_flags.remove(LocalFlags::ECHO);
+            let _ = tcsetattr(stdin().as_fd(), SetArg::TCSADRAIN, &unseen);
+        }
+        Unseen(before)
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(stdin().as_fd(), SetArg::TCSANOW, before);
+        }
+    }
+}
+
+/// Comes when somebody stops the program, or the line to the terminal is gone.
+pub(super) async fn interrupted() -> Stop {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let signals = kinds.map(signal).into_iter().flatten();
+    let mut signals: Vec<_> = signals.collect();
+    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    futures_util::future::select_all(waits).await;
+    Stop::Interrupted
+}
