@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Ask what an office needs to begin, try each answer at once, and write the configuration.
-    Setup(super::setup::Setup),
+    Setup(Box<super::setup::Setup>),
     /// Take webhooks and send cards, until stopped. SIGHUP reads the configuration anew.
     ///
     /// Ends with 78 if the configuration has problems, all of which are listed.

@@ -166,7 +166,7 @@ async fn token(
     node: String,
     kept: Option<PathBuf>,
 ) -> Result<(String, Token, Profile), Stop> {
-    talk.say("\n2. The API token. In Hipcall's panel: Account > Integrations > API. It is not shown as you paste it.");
+    talk.say("\n2. The API token. In Hipcall's panel: your profile, API tokens. It is not shown as you paste it.");
     let there = kept.and_then(|path| Some((crate::config::token_in(&path).ok()?, path)));
     let mut question = Question::new("Token", "--token-file").secret();
     if let Some((_, path)) = &there {

@@ -309,7 +309,7 @@ fn port_before(earlier: &Earlier, key: &str) -> Option<u16> {
             .filter_map(|l| l.strip_prefix("ListenStream="));
         return ports
             .filter_map(|port| port.rsplit(':').next()?.parse().ok())
-            .last();
+            .next_back();
     }
     listen.rsplit(':').next()?.parse().ok()
 }

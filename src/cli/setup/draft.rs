@@ -98,14 +98,14 @@ impl Draft {
     pub(super) fn compose(&self, earlier: &Earlier) -> Composed {
         let (carried, mut left_out) = self.carried(earlier);
         let text = self.text(earlier, &carried);
-        if let Some(lost) = lost(&text, earlier, self) {
-            let text = self.text(earlier, &Carried::default());
-            left_out.extend(lost);
+        if lost(&text, earlier, self).is_empty() {
             return Composed {
                 text: sealed(text),
                 left_out,
             };
         }
+        let text = self.text(earlier, &Carried::default());
+        left_out.extend(lost(&text, earlier, self));
         Composed {
             text: sealed(text),
             left_out,
@@ -295,10 +295,8 @@ struct Carried {
 }
 
 /// What the new file does not have as the old one had it.
-fn lost(text: &str, earlier: &Earlier, draft: &Draft) -> Option<Vec<String>> {
-    let Ok(new) = text.parse::<Table>() else {
-        return Some(vec!["what setup does not ask about".into()]);
-    };
+fn lost(text: &str, earlier: &Earlier, draft: &Draft) -> Vec<String> {
+    let new = text.parse::<Table>().unwrap_or_default();
     let asked = |key: &str| ["locale", "webhook", "account", "source"].contains(&key);
     let differs = |(key, old): &(&String, &Value)| !asked(key) && new.get(*key) != Some(*old);
     let keys = earlier.table.iter().filter(differs);
@@ -322,7 +320,7 @@ fn lost(text: &str, earlier: &Earlier, draft: &Draft) -> Option<Vec<String>> {
             format!("the {of} {name}")
         }));
     }
-    (!lost.is_empty()).then_some(lost)
+    lost
 }
 
 /// Column at which comments stand.

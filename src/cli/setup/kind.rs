@@ -191,7 +191,7 @@ mod tests {
             ("postgresql", "host database user postgresql-password!"),
             ("sqlserver", "host database user sqlserver-password!"),
             ("hubspot", "hubspot-token!"),
-            ("odoo", "address database login odoo-key!"),
+            ("odoo", "address odoo-key!"),
         ];
         for (name, expected) in cases {
             assert_eq!(keys(name), expected, "{name}");

@@ -7,6 +7,11 @@ use tempfile::TempDir;
 use super::super::talk::tests::typing;
 use super::*;
 
+fn free_port() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
 fn try_out() -> Service {
     Service::of(Path::new("/somewhere/ringcard.toml"))
 }
@@ -80,6 +85,7 @@ fn a_key_of_another_certificate_does_not_fit() {
 async fn the_key_beside_a_certificate_is_found_and_a_bad_pair_asked_for_again() {
     let (_directory, files) = pair("pi.example", (2020, 2099));
     let path = files.certificate.display().to_string();
+    let port = free_port();
     let mut talk = typing(&[
         "pi.example",
         "2",
@@ -87,9 +93,10 @@ async fn the_key_beside_a_certificate_is_found_and_a_bad_pair_asked_for_again() 
         "/nowhere.key",
         &path,
         "",
-        "4443",
+        &port,
     ]);
-    let answered = ask(&mut talk, &try_out(), &earlier("")).await.unwrap();
+    let answered = ask(&mut talk, &try_out(), &earlier("")).await;
+    let answered = answered.unwrap_or_else(|e| panic!("{e}:\n{}", talk.said));
     assert!(
         talk.said.contains("/nowhere.pem can't be read"),
         "{}",
@@ -98,8 +105,11 @@ async fn the_key_beside_a_certificate_is_found_and_a_bad_pair_asked_for_again() 
     let text = |path: &Path| path.display().to_string();
     let expected = Some((path, text(&files.key)));
     assert_eq!(answered.door.files, expected);
-    assert_eq!(answered.door.listen.as_deref(), Some("0.0.0.0:4443"));
-    assert_eq!(answered.public, "pi.example:4443");
+    assert_eq!(
+        answered.door.listen.as_deref(),
+        Some(format!("0.0.0.0:{port}").as_str())
+    );
+    assert_eq!(answered.public, format!("pi.example:{port}"));
 }
 
 #[test]
