@@ -215,7 +215,7 @@ mod tests {
             (Standing::Packaged, None)
         );
         assert!(!packaged.is_a_persons() && packaged.pieces().is_empty());
-        let changed = Earlier::of(PACKAGED.replace("8443", "443"), PathBuf::new());
+        let changed = Earlier::of(PACKAGED.replace("listen = ", "listen  = "), PathBuf::new());
         assert!(changed.is_a_persons());
     }
 

@@ -25,7 +25,8 @@ pub fn sample() -> String {
     let mut lines = vec![HEAD.to_owned()];
     let mut done: Vec<&str> = Vec::new();
     for table in TABLES {
-        let is_shown = table.is_of(SHOWN_TYPE) && !table.header().is_empty() || table.path.is_empty();
+        let is_shown =
+            table.is_of(SHOWN_TYPE) && !table.header().is_empty() || table.path.is_empty();
         match is_shown {
             true if done.contains(&table.path) => {}
             true => {
@@ -35,12 +36,21 @@ pub fn sample() -> String {
             false => lines.extend(list(&name(table), table.keys)),
         }
     }
-    lines.join("\n").replace("\n\n\n", "\n\n").trim_end().to_owned() + "\n"
+    lines
+        .join("\n")
+        .replace("\n\n\n", "\n\n")
+        .trim_end()
+        .to_owned()
+        + "\n"
 }
 
 /// The tables of one path, as one.
 fn group(first: &Table) -> Vec<String> {
-    let tables = || TABLES.iter().filter(|t| t.path == first.path && t.is_of(SHOWN_TYPE));
+    let tables = || {
+        TABLES
+            .iter()
+            .filter(|t| t.path == first.path && t.is_of(SHOWN_TYPE))
+    };
     let all: Vec<&Key> = tables().flat_map(|t| t.keys).collect();
     let of = |place: Place| all.iter().copied().filter(move |key| key.place == place);
     let shown = [Place::Needed, Place::Instead, Place::Usual].map(|place| of(place).count());
@@ -57,7 +67,11 @@ fn group(first: &Table) -> Vec<String> {
         sample => {
             let about = format!("{}. {}", plain(first.title), plain(first.about));
             lines.extend(wrapped(&about, "# "));
-            lines.extend(sample.lines().map(|line| format!("# {line}").trim_end().to_owned()));
+            lines.extend(
+                sample
+                    .lines()
+                    .map(|line| format!("# {line}").trim_end().to_owned()),
+            );
         }
     }
     lines.retain(|line| !first.path.is_empty() || !line.trim().is_empty());
@@ -65,13 +79,19 @@ fn group(first: &Table) -> Vec<String> {
     lines.extend(of(Place::Instead).map(|key| line(&format!("{hash}# or "), key)));
     lines.extend(of(Place::Usual).map(|key| line(&format!("{hash}{usual}"), key)));
     let is_said = |key: &Key| first.sample.contains(&format!("\n{} = ", key.name));
-    let seldom: Vec<Key> = of(Place::Seldom).filter(|key| !is_said(key)).copied().collect();
+    let seldom: Vec<Key> = of(Place::Seldom)
+        .filter(|key| !is_said(key))
+        .copied()
+        .collect();
     lines.extend(list("seldom needed here", &seldom));
     lines
 }
 
 fn line(hash: &str, key: &Key) -> String {
-    noted(&format!("{hash}{} = {}", key.name, key.shown()), key.meaning)
+    noted(
+        &format!("{hash}{} = {}", key.name, key.shown()),
+        key.meaning,
+    )
 }
 
 /// A line with what is said about it, behind it where there is room.
@@ -133,7 +153,11 @@ pub fn shortest() -> String {
     let mut path = "";
     let tables = TABLES.iter().filter(|t| t.is_of(SHOWN_TYPE));
     for table in tables {
-        let needed: Vec<&Key> = table.keys.iter().filter(|k| k.place == Place::Needed).collect();
+        let needed: Vec<&Key> = table
+            .keys
+            .iter()
+            .filter(|k| k.place == Place::Needed)
+            .collect();
         if needed.is_empty() {
             continue;
         }
