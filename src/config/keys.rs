@@ -18,7 +18,7 @@ mod sql;
 pub use sample::{sample, shortest};
 
 /// The version that knew the first keys.
-const FIRST: &str = "0.1.0";
+pub const FIRST: &str = "0.1.0";
 
 /// What holds if a key is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

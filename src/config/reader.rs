@@ -352,7 +352,9 @@ impl Drop for Section<'_> {
         for (key, value) in self.everything().filter(|(key, _)| is_unknown(key)) {
             let allowed = asked.iter().copied().collect::<Vec<_>>().join(", ");
             let what = match near::nearest(key, asked.iter().copied()) {
-                Some(near) => format!("no such key; did you mean `{near}`? Here there can be: {allowed}"),
+                Some(near) => {
+                    format!("no such key; did you mean `{near}`? Here there can be: {allowed}")
+                }
                 None => format!("no such key; here there can be: {allowed}"),
             };
             self.notes_of(key)

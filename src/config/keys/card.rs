@@ -134,9 +134,12 @@ pub(super) const LIMITS: Table = Table::new(
         Key::new("mark", "older values have the word for old behind them")
             .allowed("`1m` to `3650d`")
             .example("\"1d\""),
-        Key::new("hide", "older values are as good as unknown; longer than `mark`")
-            .allowed("`1m` to `3650d`")
-            .example("\"7d\""),
+        Key::new(
+            "hide",
+            "older values are as good as unknown; longer than `mark`",
+        )
+        .allowed("`1m` to `3650d`")
+        .example("\"7d\""),
     ],
 )
 .called("from which age on", "At least one of the two.");

@@ -7,7 +7,7 @@ pub(super) const COLUMNS: Table = Table::new(
     "source.columns",
     Form::Table,
     &[
-        Key::new("key", "the source's own id of the record; of two rows with one key, the later is rejected")
+        Key::new("key", "the source's own id of the record; of two with one id, the later is rejected")
             .allowed("a column")
             .example("\"Cari Kodu\"")
             .place(Place::Needed),
@@ -105,25 +105,37 @@ pub(super) const NUMBERS: Table = Table::new(
             .allowed("text")
             .required()
             .example("\"UK Phone\""),
-        Key::new("switchboard", "its numbers are a company's head office, behind which many people call")
-            .allowed("`true`, `false`")
-            .default("false"),
+        Key::new(
+            "switchboard",
+            "its numbers are a company's head office, behind which many people call",
+        )
+        .allowed("`true`, `false`")
+        .default("false"),
         Key::new("region", "country of its numbers without a country code")
             .allowed("two letters: `\"TR\"`, `\"GB\"`; `\"none\"`")
             .without("the source's")
             .example("\"GB\""),
-        Key::new("area-code", "what its numbers lack where they are written without one")
-            .allowed("1 to 8 digits: `\"212\"`")
-            .without("the source's, of the same region")
-            .example("\"20\""),
-        Key::new("trunk-prefix", "what stands before national numbers besides the usual `0`")
-            .allowed("1 to 8 digits: `\"9\"`")
-            .without("the source's")
-            .example("\"9\""),
-        Key::new("international-prefix", "what stands before country codes besides `+` and the usual `00`")
-            .allowed("1 to 8 digits, `\"011\"`, or a list of 8 at most")
-            .without("the source's")
-            .example("\"011\""),
+        Key::new(
+            "area-code",
+            "what its numbers lack where they are written without one",
+        )
+        .allowed("1 to 8 digits: `\"212\"`")
+        .without("the source's, of the same region")
+        .example("\"20\""),
+        Key::new(
+            "trunk-prefix",
+            "what stands before national numbers besides the usual `0`",
+        )
+        .allowed("1 to 8 digits: `\"9\"`")
+        .without("the source's")
+        .example("\"9\""),
+        Key::new(
+            "international-prefix",
+            "what stands before country codes besides `+` and the usual `00`",
+        )
+        .allowed("1 to 8 digits, `\"011\"`, or a list of 8 at most")
+        .without("the source's")
+        .example("\"011\""),
     ],
 )
 .called(
@@ -135,8 +147,11 @@ pub(super) const FIELDS: Table = Table::new(
     "fields",
     "source.columns.fields",
     Form::Table,
-    &[Key::new("NAME", "a further column by a name of your own, for the card")
-        .allowed("a column; the name is not `balance`, `owner`, `vip`, `warning`, `overdue`")
-        .example("\"Şehir\"")],
+    &[Key::new(
+        "NAME",
+        "a further column by a name of your own, for the card",
+    )
+    .allowed("a column; the name is not `balance`, `owner`, `vip`, `warning`, `overdue`")
+    .example("\"Şehir\"")],
 )
 .called("further columns, for the card", "");

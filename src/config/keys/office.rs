@@ -8,14 +8,20 @@ pub(super) const TOP: Table = Table::new(
     "",
     Form::Top,
     &[
-        Key::new("locale", "language of the card's labels, and how amounts are written")
-            .allowed("`en`, `tr`, `de`, `fr`, `nl`; also `tr-TR`, `tr_TR.UTF-8`")
-            .default("\"en\"")
-            .place(Place::Usual),
-        Key::new("state-dir", "where replica, outbox and a self-made certificate are")
-            .allowed("a path")
-            .without("what systemd says, else `/var/lib/ringcard`")
-            .example("\"/var/lib/ringcard\""),
+        Key::new(
+            "locale",
+            "language of the card, and how amounts are written",
+        )
+        .allowed("`en`, `tr`, `de`, `fr`, `nl`; also `tr-TR`, `tr_TR.UTF-8`")
+        .default("\"en\"")
+        .place(Place::Usual),
+        Key::new(
+            "state-dir",
+            "where replica, outbox and a self-made certificate are",
+        )
+        .allowed("a path")
+        .without("what systemd says, else `/var/lib/ringcard`")
+        .example("\"/var/lib/ringcard\""),
         Key::new("runtime-dir", "where the control socket is")
             .allowed("a path")
             .without("what systemd says, else `/run/ringcard`")

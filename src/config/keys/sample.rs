@@ -12,11 +12,11 @@ const ACTIVE: &str = "webhook";
 const SHOWN_TYPE: &str = "csv";
 /// Where what is said about a line begins, and where lines end, in characters.
 const NOTE_AT: usize = 45;
-const WIDTH: usize = 116;
+const WIDTH: usize = 120;
 
 const HEAD: &str = "\
-# Ringcard's configuration. `sudo ringcard setup` asks for what is needed and fills it in. By hand: take the \"# \"
-# off the lines that you need. All keys, with defaults and limits: man ringcard.toml
+# Ringcard's configuration. `sudo ringcard setup` asks for what is needed and writes it. By hand: take the \"# \" off
+# the lines that you need; what stands behind ## is only told. All keys, with defaults and limits: man ringcard.toml
 # Is it right: sudo ringcard check. Take a change up without a restart: sudo systemctl reload ringcard
 ";
 
@@ -25,7 +25,8 @@ pub fn sample() -> String {
     let mut lines = vec![HEAD.to_owned()];
     let mut done: Vec<&str> = Vec::new();
     for table in TABLES {
-        let is_shown = table.is_of(SHOWN_TYPE) && !table.header().is_empty() || table.path.is_empty();
+        let is_shown =
+            table.is_of(SHOWN_TYPE) && !table.header().is_empty() || table.path.is_empty();
         match is_shown {
             true if done.contains(&table.path) => {}
             true => {
@@ -35,12 +36,21 @@ pub fn sample() -> String {
             false => lines.extend(list(&name(table), table.keys)),
         }
     }
-    lines.join("\n").replace("\n\n\n", "\n\n").trim_end().to_owned() + "\n"
+    lines
+        .join("\n")
+        .replace("\n\n\n", "\n\n")
+        .trim_end()
+        .to_owned()
+        + "\n"
 }
 
 /// The tables of one path, as one.
 fn group(first: &Table) -> Vec<String> {
-    let tables = || TABLES.iter().filter(|t| t.path == first.path && t.is_of(SHOWN_TYPE));
+    let tables = || {
+        TABLES
+            .iter()
+            .filter(|t| t.path == first.path && t.is_of(SHOWN_TYPE))
+    };
     let all: Vec<&Key> = tables().flat_map(|t| t.keys).collect();
     let of = |place: Place| all.iter().copied().filter(move |key| key.place == place);
     let shown = [Place::Needed, Place::Instead, Place::Usual].map(|place| of(place).count());
@@ -53,11 +63,18 @@ fn group(first: &Table) -> Vec<String> {
     let usual = if shown[0] > 0 || is_active { "# " } else { "" };
     let mut lines = vec![String::new()];
     match first.sample {
-        "" => lines.push(noted(&format!("{hash}{}", first.header()), first.title)),
+        "" => lines.push(noted(
+            &format!("{hash}{}", first.header()),
+            &[plain(first.title)],
+        )),
         sample => {
             let about = format!("{}. {}", plain(first.title), plain(first.about));
-            lines.extend(wrapped(&about, "# "));
-            lines.extend(sample.lines().map(|line| format!("# {line}").trim_end().to_owned()));
+            lines.extend(wrapped(&about));
+            lines.extend(
+                sample
+                    .lines()
+                    .map(|line| format!("# {line}").trim_end().to_owned()),
+            );
         }
     }
     lines.retain(|line| !first.path.is_empty() || !line.trim().is_empty());
@@ -65,36 +82,47 @@ fn group(first: &Table) -> Vec<String> {
     lines.extend(of(Place::Instead).map(|key| line(&format!("{hash}# or "), key)));
     lines.extend(of(Place::Usual).map(|key| line(&format!("{hash}{usual}"), key)));
     let is_said = |key: &Key| first.sample.contains(&format!("\n{} = ", key.name));
-    let seldom: Vec<Key> = of(Place::Seldom).filter(|key| !is_said(key)).copied().collect();
+    let seldom: Vec<Key> = of(Place::Seldom)
+        .filter(|key| !is_said(key))
+        .copied()
+        .collect();
     lines.extend(list("seldom needed here", &seldom));
     lines
 }
 
 fn line(hash: &str, key: &Key) -> String {
-    noted(&format!("{hash}{} = {}", key.name, key.shown()), key.meaning)
+    let meaning = plain(key.meaning);
+    let allowed = key.allowed.split(';').next().unwrap_or_default();
+    let is_list =
+        allowed.contains('`') && !allowed.contains([':', '{']) && key.place == Place::Usual;
+    let full = is_list.then(|| format!("{meaning} ({})", plain(allowed)));
+    let notes: Vec<String> = full.into_iter().chain([meaning]).collect();
+    noted(&format!("{hash}{} = {}", key.name, key.shown()), &notes)
 }
 
-/// A line with what is said about it, behind it where there is room.
-fn noted(line: &str, note: &str) -> String {
-    let note = plain(note);
-    let behind = match line.chars().count() {
-        0 => return String::new(),
+/// A line with the first of the notes that it has room for; if there is none, the first stands above it.
+fn noted(line: &str, notes: &[String]) -> String {
+    let behind = |note: &String| match line.chars().count() {
+        0 => String::new(),
         short if short < NOTE_AT => format!("{line:NOTE_AT$}# {note}"),
         _ => format!("{line}  # {note}"),
     };
-    if behind.chars().count() <= WIDTH {
-        return behind;
-    }
-    let mut lines = wrapped(&note, "# ");
-    lines.push(line.to_owned());
-    lines.join("\n")
+    let fitting = notes
+        .iter()
+        .map(behind)
+        .find(|line| line.chars().count() <= WIDTH);
+    fitting.unwrap_or_else(|| {
+        let mut lines = notes.first().map(|note| wrapped(note)).unwrap_or_default();
+        lines.push(line.to_owned());
+        lines.join("\n")
+    })
 }
 
 /// What a table is called where only its keys are named.
 fn name(table: &Table) -> String {
     match (table.path, table.header()) {
         ("source", _) => plain(table.title),
-        (_, header) if header.is_empty() => format!("{{ ... }}, {}", plain(table.title)),
+        (_, header) if header.is_empty() => format!("{{ }}, {}", plain(table.title)),
         (_, header) => format!("{header}, {}", plain(table.title)),
     }
 }
@@ -109,10 +137,11 @@ fn list(what: &str, keys: &[Key]) -> Vec<String> {
         false => key.name.to_owned(),
     };
     let names: Vec<String> = keys.iter().map(name).collect();
-    wrapped(&format!("{what}: {}", names.join(", ")), "# ")
+    wrapped(&format!("{what}: {}", names.join(", ")))
 }
 
-fn wrapped(text: &str, hash: &str) -> Vec<String> {
+/// What is only told: it stays so when a `#` is taken off the lines around it.
+fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -120,8 +149,8 @@ fn wrapped(text: &str, hash: &str) -> Vec<String> {
                 line.push(' ');
                 line.push_str(word);
             }
-            None => lines.push(format!("{hash}{word}")),
-            Some(_) => lines.push(format!("{hash}  {word}")),
+            None => lines.push(format!("## {word}")),
+            Some(_) => lines.push(format!("##   {word}")),
         }
     }
     lines
@@ -133,7 +162,11 @@ pub fn shortest() -> String {
     let mut path = "";
     let tables = TABLES.iter().filter(|t| t.is_of(SHOWN_TYPE));
     for table in tables {
-        let needed: Vec<&Key> = table.keys.iter().filter(|k| k.place == Place::Needed).collect();
+        let needed: Vec<&Key> = table
+            .keys
+            .iter()
+            .filter(|k| k.place == Place::Needed)
+            .collect();
         if needed.is_empty() {
             continue;
         }

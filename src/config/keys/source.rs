@@ -187,10 +187,13 @@ pub(super) const WITH: Table = Table::new(
     "with",
     "source.with",
     Form::Table,
-    &[Key::new("NAME", "what the connector asks for, such as the address of your system")
-        .allowed("text")
-        .without("as the connector says")
-        .example("\"https://acme.example\"")],
+    &[Key::new(
+        "NAME",
+        "what the connector asks for, such as the address of your system",
+    )
+    .allowed("text")
+    .without("as the connector says")
+    .example("\"https://acme.example\"")],
 )
 .called("what a connector asks for", "")
 .of(&[CONNECTOR]);
@@ -239,8 +242,11 @@ pub(super) const EXPIRES: Table = Table::new(
     "expires",
     "source.expires",
     Form::Table,
-    &[Key::new("SECRET", "the last day of the secret of this name, such as `token` or `password`")
-        .allowed("a date: `\"2026-12-31\"`")
-        .example("\"2026-12-31\"")],
+    &[Key::new(
+        "SECRET",
+        "the last day of the secret of this name, such as `token` or `password`",
+    )
+    .allowed("a date: `\"2026-12-31\"`")
+    .example("\"2026-12-31\"")],
 )
 .called("when secrets expire, told 14 days ahead", "");

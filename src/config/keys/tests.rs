@@ -80,7 +80,10 @@ const HEADS: [(&str, &str); 13] = [
     ("csv", "path = \"a.csv\""),
     ("csv", "folder = \"in\""),
     ("csv", "url = \"https://erp.example/a.csv\""),
-    ("csv", "url = \"https://erp.example/a.csv\"\nuser = \"a\"\npassword = { file = \"secret\" }"),
+    (
+        "csv",
+        "url = \"https://erp.example/a.csv\"\nuser = \"a\"\npassword = { file = \"secret\" }",
+    ),
     ("xlsx", "path = \"a.xlsx\""),
     ("ndjson", "path = \"a.ndjson\""),
     ("json", "path = \"a.json\""),
@@ -105,8 +108,12 @@ const ERP: &str = "[[source]]\nname = \"erp\"\ntype = \"csv\"\npath = \"erp.csv\
 fn bases() -> Vec<Base> {
     let base = |(kind, head): (&'static str, &str)| {
         let columns = match kind {
-            "vcard" => COLUMNS.replace("\"Id\"", "\"UID\"").replace("\"Name\"", "\"FN\""),
-            "hubspot" => "numbers = [\"Cep\", { column = \"Phone\"@source.columns.numbers@ }]".to_owned(),
+            "vcard" => COLUMNS
+                .replace("\"Id\"", "\"UID\"")
+                .replace("\"Name\"", "\"FN\""),
+            "hubspot" => {
+                "numbers = [\"Cep\", { column = \"Phone\"@source.columns.numbers@ }]".to_owned()
+            }
             _ => COLUMNS.to_owned(),
         };
         // The tables of a source come after its own keys, and its fields before the rest of the file.
@@ -118,7 +125,8 @@ fn bases() -> Vec<Base> {
             "hubspot" => "[source.with]\n[source.secrets]\ntoken = { file = \"secret\" }\n",
             _ => "",
         };
-        let head = format!("[[source]]\nname = \"crm\"\ntype = \"{kind}\"\n{head}\n@source@\n{secrets}");
+        let head =
+            format!("[[source]]\nname = \"crm\"\ntype = \"{kind}\"\n{head}\n@source@\n{secrets}");
         let rest = AROUND[1].replace("COLUMNS\n@source.columns@", &columns);
         let rest = match rest.contains("@fields@") {
             true => rest.replace(
@@ -137,7 +145,11 @@ fn bases() -> Vec<Base> {
         numbers = \"Phone\"\ncustomer-code = \"Code\"\n";
     bases.push(Base {
         kind: "csv",
-        text: format!("{}{crm}{ERP}[card]\nafter-call = \"comment\"\n@card@\n", AROUND[0]).replace("@webhook@", PAIR),
+        text: format!(
+            "{}{crm}{ERP}[card]\nafter-call = \"comment\"\n@card@\n",
+            AROUND[0]
+        )
+        .replace("@webhook@", PAIR),
     });
     bases
 }
@@ -151,7 +163,9 @@ fn filled(base: &str, path: &str, key: &str, line: &str) -> Option<String> {
         false => inline(before, key, line),
         true => {
             let start = before.rfind("\n[").map_or(0, |n| n + 1);
-            let own = before[start..].lines().filter(|l| !l.starts_with(&format!("{key} = ")));
+            let own = before[start..]
+                .lines()
+                .filter(|l| !l.starts_with(&format!("{key} = ")));
             let own: String = own.map(|l| format!("{l}\n")).collect();
             format!("{}{own}{line}\n", &before[..start])
         }
@@ -170,7 +184,10 @@ fn inline(before: &str, key: &str, line: &str) -> String {
 
 fn plain_base(text: &str) -> String {
     let lines = text.lines().map(|line| match line.split_once('@') {
-        Some((before, rest)) => format!("{before}{}", rest.split_once('@').map_or("", |(_, after)| after)),
+        Some((before, rest)) => format!(
+            "{before}{}",
+            rest.split_once('@').map_or("", |(_, after)| after)
+        ),
         None => line.to_owned(),
     });
     lines.collect::<Vec<_>>().join("\n") + "\n"
@@ -188,15 +205,22 @@ impl Desk {
     }
 
     /// The configuration as it is shown in full, or its problems. Secrets are where the desk has them.
-    fn parse(&self, text: &str) -> Result<String, Vec<String>> {
-        let secrets: Vec<&str> = text.split('"').filter(|t| t.starts_with("/etc/ringcard/secrets/")).collect();
+    fn parse(&self, text: &str) -> Tried {
+        let secrets: Vec<&str> = text
+            .split('"')
+            .filter(|t| t.starts_with("/etc/ringcard/secrets/"))
+            .collect();
         let mut here = text.to_owned();
         for secret in secrets {
             here = here.replace(&format!("\"{secret}\""), "\"secret\"");
         }
         match Config::parse(&here, self.0.path()) {
             Ok(config) => Ok(format!("{config:?}")),
-            Err(problems) => Err(problems.0.iter().map(|p| format!("{}: {}", p.subject, p.what)).collect()),
+            Err(problems) => Err(problems
+                .0
+                .iter()
+                .map(|p| format!("{}: {}", p.subject, p.what))
+                .collect()),
         }
     }
 }
@@ -230,7 +254,10 @@ fn path_of(path: &str, asked: &BTreeSet<&'static str>) -> String {
 /// The keys that the table has for a path, tables within it among them.
 fn expected(path: &str, kind: Option<&str>) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
-    for table in TABLES.iter().filter(|t| kind.is_none_or(|kind| t.is_of(kind))) {
+    for table in TABLES
+        .iter()
+        .filter(|t| kind.is_none_or(|kind| t.is_of(kind)))
+    {
         if table.path == path {
             let own = table.keys.iter().filter(|key| !key.is_free());
             keys.extend(own.map(|key| key.name.to_owned()));
@@ -261,7 +288,10 @@ fn the_reader_asks_for_the_keys_of_the_table_and_for_no_others() {
                 continue;
             }
             let path = path_of(&path, &keys);
-            let keys = keys.into_iter().filter(|key| *key != "*").map(str::to_owned);
+            let keys = keys
+                .into_iter()
+                .filter(|key| *key != "*")
+                .map(str::to_owned);
             let all = match path.as_str() {
                 "source" => of_kinds.entry(base.kind).or_default(),
                 _ => asked.entry(path).or_default(),
@@ -270,7 +300,11 @@ fn the_reader_asks_for_the_keys_of_the_table_and_for_no_others() {
         }
     }
     for (kind, keys) in &of_kinds {
-        assert_eq!(*keys, expected("source", Some(kind)), "source of type {kind}");
+        assert_eq!(
+            *keys,
+            expected("source", Some(kind)),
+            "source of type {kind}"
+        );
     }
     for kind in TABLES.iter().flat_map(|t| t.types) {
         assert!(of_kinds.contains_key(kind), "nothing was read of {kind}");
@@ -280,15 +314,26 @@ fn the_reader_asks_for_the_keys_of_the_table_and_for_no_others() {
     }
     for table in TABLES.iter().filter(|t| t.path != "source") {
         let is_free = table.keys.iter().all(Key::is_free);
-        assert!(is_free || asked.contains_key(table.path), "nothing was read of {}", table.path);
+        assert!(
+            is_free || asked.contains_key(table.path),
+            "nothing was read of {}",
+            table.path
+        );
     }
 }
 
+/// A configuration in full, or its problems.
+type Tried = Result<String, Vec<String>>;
+
 /// Each way to write `key = value`, and what comes of the base without and with it.
-fn tried(desk: &Desk, table: &Table, key: &Key, value: &str) -> Vec<(Result<String, Vec<String>>, Result<String, Vec<String>>)> {
+fn tried(desk: &Desk, table: &Table, key: &Key, value: &str) -> Vec<(Tried, Tried)> {
     let mut results = Vec::new();
     for base in bases().iter().filter(|b| table.is_of(b.kind)) {
-        for (n, _) in base.text.match_indices(&format!("@{}@", table.path)).enumerate() {
+        for (n, _) in base
+            .text
+            .match_indices(&format!("@{}@", table.path))
+            .enumerate()
+        {
             // Of several places of one name each is tried.
             let text = base.text.replacen(&format!("@{}@", table.path), "", n);
             let line = format!("{} = {value}", key.name);
@@ -301,7 +346,9 @@ fn tried(desk: &Desk, table: &Table, key: &Key, value: &str) -> Vec<(Result<Stri
 }
 
 fn keys() -> impl Iterator<Item = (&'static Table, &'static Key)> {
-    let all = TABLES.iter().flat_map(|t| t.keys.iter().map(move |key| (t, key)));
+    let all = TABLES
+        .iter()
+        .flat_map(|t| t.keys.iter().map(move |key| (t, key)));
     all.filter(|(table, key)| !key.is_free() && table.path != "SECRET")
 }
 
@@ -310,9 +357,23 @@ fn the_example_of_each_key_is_right() {
     let desk = Desk::new();
     for (table, key) in keys() {
         let results = tried(&desk, table, key, key.shown());
-        assert!(!results.is_empty(), "{}.{}: tried nowhere", table.path, key.name);
-        let told: Vec<_> = results.iter().filter_map(|(_, with)| with.as_ref().err()).collect();
-        assert!(told.len() < results.len(), "{}.{} = {}: {told:#?}", table.path, key.name, key.shown());
+        assert!(
+            !results.is_empty(),
+            "{}.{}: tried nowhere",
+            table.path,
+            key.name
+        );
+        let told: Vec<_> = results
+            .iter()
+            .filter_map(|(_, with)| with.as_ref().err())
+            .collect();
+        assert!(
+            told.len() < results.len(),
+            "{}.{} = {}: {told:#?}",
+            table.path,
+            key.name,
+            key.shown()
+        );
     }
 }
 
@@ -331,7 +392,12 @@ fn the_default_of_each_key_is_what_holds_without_it() {
                 equal += 1;
             }
         }
-        assert!(equal > 0, "{}.{} = {value} is right nowhere", table.path, key.name);
+        assert!(
+            equal > 0,
+            "{}.{} = {value} is right nowhere",
+            table.path,
+            key.name
+        );
         compared += 1;
     }
     assert!(compared >= 20, "{compared}");
@@ -344,7 +410,8 @@ fn a_key_that_must_be_there_is_missed() {
         let is_missed = bases().iter().filter(|b| table.is_of(b.kind)).any(|base| {
             let text = filled(&base.text, table.path, key.name, "").unwrap_or_default();
             let told = desk.parse(&text).err().unwrap_or_default();
-            told.iter().any(|t| t.contains(&format!("{}: is missing", key.name)))
+            told.iter()
+                .any(|t| t.contains(&format!("{}: is missing", key.name)))
         });
         assert!(is_missed, "{}.{}", table.path, key.name);
     }
@@ -385,7 +452,12 @@ fn problems_say_what_the_table_says_is_allowed() {
         let unsaid: Vec<_> = choices(key).into_iter().filter(|c| !says(c)).collect();
         match unsaid.is_empty() {
             true => agreed += 1,
-            false => complaints.push(format!("{}.{}: {unsaid:?} in {:?}", table.path, key.name, told.first())),
+            false => complaints.push(format!(
+                "{}.{}: {unsaid:?} in {:?}",
+                table.path,
+                key.name,
+                told.first()
+            )),
         }
     }
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
@@ -395,15 +467,30 @@ fn problems_say_what_the_table_says_is_allowed() {
 #[test]
 fn every_key_is_told_in_full() {
     let mut ids = BTreeSet::new();
-    let numbers = |version: &str| version.split('.').map(|n| n.parse().unwrap()).collect::<Vec<u32>>();
+    let numbers = |version: &str| {
+        version
+            .split('.')
+            .map(|n| n.parse().unwrap())
+            .collect::<Vec<u32>>()
+    };
     for table in TABLES {
         assert!(ids.insert(table.id), "{} twice", table.id);
         assert!(!table.title.is_empty(), "{}", table.id);
         for key in table.keys {
             let told = [key.meaning, key.allowed, key.shown()];
-            assert!(told.iter().all(|t| !t.is_empty()), "{}.{}", table.path, key.name);
+            assert!(
+                told.iter().all(|t| !t.is_empty()),
+                "{}.{}",
+                table.path,
+                key.name
+            );
             let version = env!("CARGO_PKG_VERSION");
-            assert!(numbers(key.since) <= numbers(version), "{}.{}", table.path, key.name);
+            assert!(
+                numbers(key.since) <= numbers(version),
+                "{}.{}",
+                table.path,
+                key.name
+            );
         }
     }
 }
@@ -414,7 +501,9 @@ fn the_words_of_the_table_are_those_of_the_card() {
         Part::Code(code) => Some(code),
         Part::Plain(_) => None,
     };
-    let words = parts(card::WORDS.keys[0].meaning).into_iter().filter_map(code);
+    let words = parts(card::WORDS.keys[0].meaning)
+        .into_iter()
+        .filter_map(code);
     assert!(words.eq(Words::names()));
 }
 
@@ -451,7 +540,11 @@ fn holds(path: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let held = fs::read_to_string(&path).unwrap();
-    assert!(held == text, "{} is not what the table of keys gives", path.display());
+    assert!(
+        held == text,
+        "{} is not what the table of keys gives",
+        path.display()
+    );
 }
 
 #[test]
@@ -459,7 +552,11 @@ fn the_packaged_configuration_is_made_of_the_table() {
     holds("packaging/ringcard.toml", &sample());
     for (_, key) in keys() {
         let as_word = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
-        assert!(sample().split(as_word).any(|word| word == key.name), "{}", key.name);
+        assert!(
+            sample().split(as_word).any(|word| word == key.name),
+            "{}",
+            key.name
+        );
     }
     let longest = sample().lines().map(|line| line.chars().count()).max();
     assert!(longest <= Some(120) && sample().lines().count() <= 120);
@@ -468,7 +565,9 @@ fn the_packaged_configuration_is_made_of_the_table() {
 /// A `# ` taken off each line that is TOML behind it.
 fn uncommented(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if is_toml(rest) || rest.strip_prefix("# ").is_some_and(is_toml) => rest.to_owned(),
+        Some(rest) if is_toml(rest) || rest.strip_prefix("# ").is_some_and(is_toml) => {
+            rest.to_owned()
+        }
         _ => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n") + "\n"
@@ -496,11 +595,25 @@ fn the_packaged_configuration_is_right_as_it_is_and_with_its_signs_off() {
         let told = desk.parse(text).err().unwrap_or_default();
         assert!(told.is_empty(), "{text}\n{told:#?}");
     }
-    assert!(desk.parse(&shortest()).is_ok(), "{:?}", desk.parse(&shortest()));
-    for line in ["[[card.row]]", "type = \"user\"", "[source.columns]  # a", "a = [\"b\"]"] {
+    assert!(
+        desk.parse(&shortest()).is_ok(),
+        "{:?}",
+        desk.parse(&shortest())
+    );
+    for line in [
+        "[[card.row]]",
+        "type = \"user\"",
+        "[source.columns]  # a",
+        "a = [\"b\"]",
+    ] {
         assert!(is_toml(line), "{line}");
     }
-    for line in ["or folder = \"a\"", "# [hipcall], whom: ca-file", "seldom needed here: a, b", "[]x"] {
+    for line in [
+        "or folder = \"a\"",
+        "# [hipcall], whom: ca-file",
+        "seldom needed here: a, b",
+        "[]x",
+    ] {
         assert!(!is_toml(line), "{line}");
     }
 }
@@ -518,8 +631,16 @@ fn documented(table: &Table) -> String {
             Otherwise::Value(value) => format!("`{value}`"),
             Otherwise::Said(words) => words.to_owned(),
         };
-        let unit = if key.unit.is_empty() { String::new() } else { format!(" {}", key.unit) };
-        let since = if key.since == FIRST { String::new() } else { format!("; since {}", key.since) };
+        let unit = if key.unit.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", key.unit)
+        };
+        let since = if key.since == FIRST {
+            String::new()
+        } else {
+            format!("; since {}", key.since)
+        };
         let row = [
             format!("`{}`", key.name),
             format!("{}{since}", key.meaning),
@@ -541,10 +662,17 @@ fn the_documents_have_the_tables_of_the_keys() {
         let mut made = parts.next().unwrap().to_owned();
         for part in parts {
             let (id, rest) = part.split_once(" -->\n").unwrap();
-            let (_, after) = rest.split_once(END).unwrap_or_else(|| panic!("{id} has no end"));
+            let (_, after) = rest
+                .split_once(END)
+                .unwrap_or_else(|| panic!("{id} has no end"));
             let table = TABLES.iter().find(|t| t.id == id);
             let table = table.unwrap_or_else(|| panic!("{path}: there is no table {id}"));
-            write!(made, "<!-- keys: {id} -->\n{}{END}{after}", documented(table)).unwrap();
+            write!(
+                made,
+                "<!-- keys: {id} -->\n{}{END}{after}",
+                documented(table)
+            )
+            .unwrap();
             found.push(id.to_owned());
         }
         holds(path, &made);
@@ -552,6 +680,10 @@ fn the_documents_have_the_tables_of_the_keys() {
     // A table whose keys are the operator's to choose is told in words.
     for table in TABLES.iter().filter(|t| !t.keys.iter().all(Key::is_free)) {
         let times = found.iter().filter(|id| *id == table.id).count();
-        assert_eq!(times, 1, "the documents have the table {} so often", table.id);
+        assert_eq!(
+            times, 1,
+            "the documents have the table {} so often",
+            table.id
+        );
     }
 }
