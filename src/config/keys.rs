@@ -18,7 +18,7 @@ mod sql;
 pub use sample::{sample, shortest};
 
 /// The version that knew the first keys.
-const FIRST: &str = "0.1.0";
+pub const FIRST: &str = "0.1.0";
 
 /// What holds if a key is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +200,7 @@ const CONNECTOR: &str = "a connector";
 pub const TABLES: &[Table] = &[
     office::TOP,
     office::WEBHOOK,
+    office::METRICS,
     office::HIPCALL,
     office::ACCOUNT,
     office::SECRET,

@@ -360,39 +360,55 @@ async fn killed_at_any_moment_of_a_sync_it_starts_with_the_same_answers() {
     }
 }
 
+/// The configuration that the README shows, moved to where the office is.
+fn sample(office: &Office) -> String {
+    use toml::Value;
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```toml\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+    let mut sample: toml::Table = block.parse().unwrap();
+    let here = |name: &str| Value::from(office.path(name).display().to_string());
+    let secret = |name: &str| Value::from_iter([("file", here(name))]);
+    let tables: [(&str, &[(&str, Value)]); 4] = [
+        (
+            "webhook",
+            &[("listen", format!("127.0.0.1:{}", free_port()).into())],
+        ),
+        // The stand-in's authority is none of the system's.
+        ("hipcall", &[("ca-file", here("hipcall-ca.pem"))]),
+        (
+            "account",
+            &[
+                ("node", office.hipcall.node_url().to_string().into()),
+                ("token", secret("token")),
+                ("webhook-secrets", secret("webhook-secrets")),
+            ],
+        ),
+        ("source", &[("path", here("contacts.csv"))]),
+    ];
+    for (name, values) in tables {
+        let empty = || Value::Table(toml::Table::new());
+        let table = match sample.entry(name).or_insert_with(empty) {
+            Value::Array(list) => list[0].as_table_mut(),
+            table => table.as_table_mut(),
+        };
+        let table = table.unwrap();
+        for (key, value) in values {
+            // What is put in its place must be there, but for what a sample need not have.
+            let before = table.insert((*key).to_owned(), value.clone());
+            assert!(before.is_some() || name == "hipcall", "{name}.{key}");
+        }
+    }
+    for key in ["state-dir", "runtime-dir"] {
+        sample.insert(key.to_owned(), here(key));
+    }
+    toml::to_string(&sample).unwrap()
+}
+
 #[tokio::test]
 async fn the_sample_configuration_answers_the_recorded_events() {
     let office = Office::closed().await;
-    let readme = include_str!("../../README.md");
-    let sample = readme
-        .split("```toml\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
-    let port = free_port();
-    let here = |name: &str| office.path(name).display().to_string();
-    let changes = [
-        ("0.0.0.0:8443", format!("127.0.0.1:{port}")),
-        (
-            "\"https://use.hipcall.com.tr\"",
-            format!("\"{}\"", office.hipcall.node_url()),
-        ),
-        ("/etc/ringcard/istanbul.token", here("token")),
-        ("/etc/ringcard/istanbul.secrets", here("webhook-secrets")),
-        (
-            "/var/lib/ringcard-import/contacts.csv",
-            here("contacts.csv"),
-        ),
-    ];
-    let mut text = "state-dir = \"state\"\nruntime-dir = \"run\"\n".to_owned() + sample;
-    for (from, to) in changes {
-        assert!(text.contains(from), "{from}");
-        text = text.replace(from, &to);
-    }
-    // The stand-in's authority is none of the system's.
-    text.push_str("\n[hipcall]\nca-file = \"hipcall-ca.pem\"\n");
+    let text = sample(&office);
     office.configure(|_| text);
     assert!(
         ringcard(&office.made_up.config_path())

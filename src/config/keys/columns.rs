@@ -7,7 +7,7 @@ pub(super) const COLUMNS: Table = Table::new(
     "source.columns",
     Form::Table,
     &[
-        Key::new("key", "the source's own id of the record; of two rows with one key, the later is rejected")
+        Key::new("key", "the source's own id of the record; of two with one id, the later is rejected")
             .allowed("a column")
             .example("\"Cari Kodu\"")
             .place(Place::Needed),

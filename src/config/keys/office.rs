@@ -10,7 +10,7 @@ pub(super) const TOP: Table = Table::new(
     &[
         Key::new(
             "locale",
-            "language of the card's labels, and how amounts are written",
+            "language of the card, and how amounts are written",
         )
         .allowed("`en`, `tr`, `de`, `fr`, `nl`; also `tr-TR`, `tr_TR.UTF-8`")
         .default("\"en\"")
@@ -80,6 +80,17 @@ pub(super) const HIPCALL: Table = Table::new(
     "whom we believe to be Hipcall",
     "Needed only where a firewall opens TLS and signs it anew.",
 );
+
+pub(super) const METRICS: Table = Table::new(
+    "metrics",
+    "metrics",
+    Form::Table,
+    &[Key::new("listen", "where `GET /metrics` is answered")
+        .allowed("a loopback address and a port: `\"127.0.0.1:9464\"`")
+        .without("none: no port is opened")
+        .example("\"127.0.0.1:9464\"")],
+)
+.called("a port for a collector on this box", "A change takes a restart.");
 
 pub(super) const ACCOUNT: Table = Table::new(
     "account",

@@ -12,11 +12,11 @@ const ACTIVE: &str = "webhook";
 const SHOWN_TYPE: &str = "csv";
 /// Where what is said about a line begins, and where lines end, in characters.
 const NOTE_AT: usize = 45;
-const WIDTH: usize = 116;
+const WIDTH: usize = 120;
 
 const HEAD: &str = "\
-# Ringcard's configuration. `sudo ringcard setup` asks for what is needed and fills it in. By hand: take the \"# \"
-# off the lines that you need. All keys, with defaults and limits: man ringcard.toml
+# Ringcard's configuration. `sudo ringcard setup` asks for what is needed and writes it. By hand: take the \"# \" off
+# the lines that you need; what stands behind ## is only told. All keys, with defaults and limits: man ringcard.toml
 # Is it right: sudo ringcard check. Take a change up without a restart: sudo systemctl reload ringcard
 ";
 
@@ -63,10 +63,13 @@ fn group(first: &Table) -> Vec<String> {
     let usual = if shown[0] > 0 || is_active { "# " } else { "" };
     let mut lines = vec![String::new()];
     match first.sample {
-        "" => lines.push(noted(&format!("{hash}{}", first.header()), first.title)),
+        "" => lines.push(noted(
+            &format!("{hash}{}", first.header()),
+            &[plain(first.title)],
+        )),
         sample => {
             let about = format!("{}. {}", plain(first.title), plain(first.about));
-            lines.extend(wrapped(&about, "# "));
+            lines.extend(wrapped(&about));
             lines.extend(
                 sample
                     .lines()
@@ -88,33 +91,38 @@ fn group(first: &Table) -> Vec<String> {
 }
 
 fn line(hash: &str, key: &Key) -> String {
-    noted(
-        &format!("{hash}{} = {}", key.name, key.shown()),
-        key.meaning,
-    )
+    let meaning = plain(key.meaning);
+    let allowed = key.allowed.split(';').next().unwrap_or_default();
+    let is_list =
+        allowed.contains('`') && !allowed.contains([':', '{']) && key.place == Place::Usual;
+    let full = is_list.then(|| format!("{meaning} ({})", plain(allowed)));
+    let notes: Vec<String> = full.into_iter().chain([meaning]).collect();
+    noted(&format!("{hash}{} = {}", key.name, key.shown()), &notes)
 }
 
-/// A line with what is said about it, behind it where there is room.
-fn noted(line: &str, note: &str) -> String {
-    let note = plain(note);
-    let behind = match line.chars().count() {
-        0 => return String::new(),
+/// A line with the first of the notes that it has room for; if there is none, the first stands above it.
+fn noted(line: &str, notes: &[String]) -> String {
+    let behind = |note: &String| match line.chars().count() {
+        0 => String::new(),
         short if short < NOTE_AT => format!("{line:NOTE_AT$}# {note}"),
         _ => format!("{line}  # {note}"),
     };
-    if behind.chars().count() <= WIDTH {
-        return behind;
-    }
-    let mut lines = wrapped(&note, "# ");
-    lines.push(line.to_owned());
-    lines.join("\n")
+    let fitting = notes
+        .iter()
+        .map(behind)
+        .find(|line| line.chars().count() <= WIDTH);
+    fitting.unwrap_or_else(|| {
+        let mut lines = notes.first().map(|note| wrapped(note)).unwrap_or_default();
+        lines.push(line.to_owned());
+        lines.join("\n")
+    })
 }
 
 /// What a table is called where only its keys are named.
 fn name(table: &Table) -> String {
     match (table.path, table.header()) {
         ("source", _) => plain(table.title),
-        (_, header) if header.is_empty() => format!("{{ ... }}, {}", plain(table.title)),
+        (_, header) if header.is_empty() => format!("{{ }}, {}", plain(table.title)),
         (_, header) => format!("{header}, {}", plain(table.title)),
     }
 }
@@ -129,10 +137,11 @@ fn list(what: &str, keys: &[Key]) -> Vec<String> {
         false => key.name.to_owned(),
     };
     let names: Vec<String> = keys.iter().map(name).collect();
-    wrapped(&format!("{what}: {}", names.join(", ")), "# ")
+    wrapped(&format!("{what}: {}", names.join(", ")))
 }
 
-fn wrapped(text: &str, hash: &str) -> Vec<String> {
+/// What is only told: it stays so when a `#` is taken off the lines around it.
+fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -140,8 +149,8 @@ fn wrapped(text: &str, hash: &str) -> Vec<String> {
                 line.push(' ');
                 line.push_str(word);
             }
-            None => lines.push(format!("{hash}{word}")),
-            Some(_) => lines.push(format!("{hash}  {word}")),
+            None => lines.push(format!("## {word}")),
+            Some(_) => lines.push(format!("##   {word}")),
         }
     }
     lines

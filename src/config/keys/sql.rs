@@ -28,7 +28,7 @@ pub(super) const DATABASE: Table = Table::new(
             .allowed(PLACE)
             .required()
             .example("{ file = \"/etc/ringcard/secrets/erp-password\" }"),
-        Key::new("tls", "how the line is protected: the certificate is checked, with its name; encrypted with whoever answers; readable on the way. The last two only for addresses of your own network")
+        Key::new("tls", "`\"require\"`: the certificate is checked, with its name. `\"unverified\"`: encrypted with whoever answers. `\"off\"`: readable on the way. The last two only for addresses of your own network (10/8, 172.16/12, 192.168/16, this box); elsewhere the read is refused")
             .allowed("`\"require\"`, `\"unverified\"`, `\"off\"`")
             .default("\"require\""),
         Key::new("ca-file", "the authority that signed the server's certificate; of a self-made certificate, the certificate itself")
