@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
 async fn command(arguments: Arguments, handed: Handed) -> Result<ExitCode, Failure> {
     let config: &Path = &arguments.config;
     match arguments.command {
-        Command::Run => run::run(config).await,
+        Command::Run => run::run(config, handed).await,
         Command::Setup(how) => setup::setup(config, *how).await,
         Command::Check => check::check(config).await,
         Command::Doctor(how) => doctor::doctor(config, how).await,

@@ -14,6 +14,7 @@ mod users;
 pub use calls::{CallList, CallsError};
 pub use client::{Client, Connector, REQUEST_TIME, Trust, TrustError};
 pub use error::{SendError, TOKEN_ADVICE, Verdict};
+pub use look::{Guest, HandshakeError, issues, shake_hands};
 pub use profile::Profile;
 pub use turns::Turn;
 pub use users::{User, UsersError};

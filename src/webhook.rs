@@ -6,7 +6,9 @@
 
 mod auth;
 mod connections;
+mod door;
 mod facts;
+mod handed;
 mod listener;
 mod page;
 mod payload;
@@ -17,8 +19,11 @@ mod tls;
 
 pub use auth::Gate;
 pub use connections::CONNECTIONS;
+pub use door::{Bound, Door, Listen, NothingHanded};
 pub use facts::Facts;
-pub use listener::{Bound, Listen, Listener};
+pub use handed::Handed;
+pub use listener::{CLOSE_TIME, Listener};
+pub use page::Page;
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
 pub use seen::{Seen, pinned};

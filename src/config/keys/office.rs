@@ -90,7 +90,10 @@ pub(super) const METRICS: Table = Table::new(
         .without("none: no port is opened")
         .example("\"127.0.0.1:9464\"")],
 )
-.called("a port for a collector on this box", "A change takes a restart.");
+.called(
+    "a port for a collector on this box",
+    "A change takes a restart.",
+);
 
 pub(super) const ACCOUNT: Table = Table::new(
     "account",

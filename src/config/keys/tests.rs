@@ -208,11 +208,7 @@ impl Desk {
     }
 
     /// The configuration as it is shown in full, or its problems. Secrets are where the desk has them.
-<<<<<<< HEAD
-    fn parse(&self, text: &str) -> Result<String, Vec<String>> {
-=======
     fn parse(&self, text: &str) -> Tried {
->>>>>>> d473f8c69a469b297b60c5b2ee033126d76fc54e
         let secrets: Vec<&str> = text
             .split('"')
             .filter(|t| t.starts_with("/etc/ringcard/secrets/"))
@@ -333,16 +329,7 @@ fn the_reader_asks_for_the_keys_of_the_table_and_for_no_others() {
 type Tried = Result<String, Vec<String>>;
 
 /// Each way to write `key = value`, and what comes of the base without and with it.
-<<<<<<< HEAD
-fn tried(
-    desk: &Desk,
-    table: &Table,
-    key: &Key,
-    value: &str,
-) -> Vec<(Result<String, Vec<String>>, Result<String, Vec<String>>)> {
-=======
 fn tried(desk: &Desk, table: &Table, key: &Key, value: &str) -> Vec<(Tried, Tried)> {
->>>>>>> d473f8c69a469b297b60c5b2ee033126d76fc54e
     let mut results = Vec::new();
     for base in bases().iter().filter(|b| table.is_of(b.kind)) {
         for (n, _) in base
