@@ -368,7 +368,8 @@ fn sample(office: &Office) -> String {
     let block = block.split("```").next().unwrap();
     let mut sample: toml::Table = block.parse().unwrap();
     let here = |name: &str| Value::from(office.path(name).display().to_string());
-    let secret = |name: &str| Value::from_iter([("file", here(name))]);
+    let secret =
+        |name: &str| Value::Table(toml::Table::from_iter([("file".to_owned(), here(name))]));
     let tables: [(&str, &[(&str, Value)]); 4] = [
         (
             "webhook",
