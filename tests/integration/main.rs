@@ -20,6 +20,7 @@ mod owners;
 mod process;
 mod remote;
 mod service;
+mod setup;
 mod shop;
 mod silence;
 mod sources;

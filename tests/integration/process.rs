@@ -76,7 +76,7 @@ impl Process {
         kill(Pid::from_raw(self.child.id().unwrap() as i32), signal).unwrap();
     }
 
-    async fn call(&self, office: &Office) -> String {
+    pub async fn call(&self, office: &Office) -> String {
         let call = fresh_uuid();
         office.hipcall.ring(&call);
         let sent = self.panel.send(&inbound(&call, Some(CUSTOMER))).await;
@@ -116,7 +116,7 @@ pub async fn told(notifications: &tokio::net::UnixDatagram, what: &str) -> Strin
         .unwrap_or_else(|_| panic!("{what} was not told"))
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -123,11 +123,12 @@ impl Draft {
         );
         let given = |key: &str| earlier.table.contains_key(key);
         if self.has_own_directories && !given("state-dir") && !given("runtime-dir") {
-            text.push_str("state-dir = \"state\"\nruntime-dir = \"run\"\n");
+            text.push_str("runtime-dir = \"run\"\nstate-dir = \"state\"\n");
         }
         others(&mut text, &earlier.table, OF_THE_TOP);
         self.webhook(&mut text, earlier);
-        if let (Some(ca_file), false) = (&self.ca_file, given("hipcall")) {
+        text.push_str(&carried.hipcall);
+        if let (Some(ca_file), true) = (&self.ca_file, carried.hipcall.is_empty()) {
             text.push_str("\n[hipcall]\n");
             line(
                 &mut text,
@@ -261,6 +262,7 @@ impl Draft {
                 "account" => carried.accounts.push_str(&text),
                 "source" if place == 0 && source_goes => {}
                 "source" => carried.source.push_str(&text),
+                "hipcall" => carried.hipcall.push_str(&text),
                 _ => carried.rest.push_str(&text),
             }
         }
@@ -272,6 +274,7 @@ impl Draft {
             carried.rest = std::mem::take(&mut carried.source) + &carried.rest;
         }
         for part in [
+            &mut carried.hipcall,
             &mut carried.accounts,
             &mut carried.source,
             &mut carried.rest,
@@ -289,6 +292,7 @@ impl Draft {
 struct Carried {
     /// Whether the account of the questions stands before the others.
     is_first: bool,
+    hipcall: String,
     accounts: String,
     source: String,
     rest: String,
@@ -363,17 +367,26 @@ fn sealed(text: String) -> String {
     format!("{text}\n{SEAL}{sum}\n")
 }
 
-/// Without the last line.
-pub(super) fn unsealed(text: &str) -> &str {
-    match text.rfind(&format!("\n{SEAL}")) {
-        Some(at) => &text[..at],
-        None => text,
-    }
+/// What was sealed, and the seal; none where there is none.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let at = text.rfind(&format!("\n{SEAL}"))?;
+    Some(text.split_at(at))
+}
+
+/// Without the line of the seal; what a person has put after it stays.
+pub(super) fn unsealed(text: &str) -> String {
+    let Some((body, seal)) = split(text) else {
+        return text.to_owned();
+    };
+    let after = seal
+        .trim_start()
+        .split_once('\n')
+        .map_or("", |(_, after)| after);
+    body.to_owned() + after
 }
 
 pub(super) fn is_sealed(text: &str) -> bool {
-    let body = unsealed(text);
-    body.len() < text.len() && text[body.len()..] == format!("\n{SEAL}{}\n", sum(body))
+    split(text).is_some_and(|(body, seal)| seal == format!("\n{SEAL}{}\n", sum(body)))
 }
 
 #[cfg(test)]

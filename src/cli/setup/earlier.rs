@@ -147,7 +147,7 @@ impl Earlier {
 }
 
 fn pieces(text: &str) -> Vec<Piece> {
-    let text = draft::unsealed(text).replace(TAIL, "");
+    let text = draft::unsealed(text).replace(TAIL, "\n");
     let mut pieces = vec![Piece {
         of: String::new(),
         place: 0,

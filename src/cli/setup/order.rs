@@ -36,6 +36,9 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
         let what = "an account's name is up to 32 lower-case letters, digits or -";
         return Err(Stop::Failed(format!("{name}: {what}")));
     }
+    if let Some(file) = &order.ca_file {
+        service.can_read(file).map_err(Stop::Failed)?;
+    }
     greet(talk, config, &earlier, &name);
     let nodes = Nodes {
         known: order.nodes.clone(),
@@ -57,7 +60,10 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     let draft = Draft {
         locale: account.locale_tag.clone(),
         has_own_directories: !service.is_packaged,
-        ca_file: order.ca_file.as_deref().map(shown),
+        ca_file: earlier
+            .text_at("hipcall", "ca-file")
+            .map(str::to_owned)
+            .or_else(|| order.ca_file.as_deref().map(shown)),
         door: door.door.clone(),
         account: account.draft(
             &name,

@@ -2,6 +2,7 @@
 //! contacts shown; another kind of source is begun with its block (`kind`).
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Value;
 
@@ -20,6 +21,8 @@ use crate::domain::phone::Region;
 
 /// Where the package has exports dropped.
 pub(super) const DROP_FOLDER: &str = "/var/lib/ringcard-import";
+/// So long a dropped file must be unchanged, and a moment more.
+const QUIET: Duration = Duration::from_secs(11);
 /// What no answer means where a source is configured already.
 const KEEP: &str = "keep";
 
@@ -221,10 +224,24 @@ async fn sheet(
         talk.say("\n   Then what is to be changed?");
     }
     let written = match folder {
-        Some(folder) => block("folder", folder, &mapping),
+        Some(folder) => {
+            settled(talk, path).await;
+            block("folder", folder, &mapping)
+        }
         None => block("path", path, &mapping),
     };
     Ok(Ok(Answered::of(draft::Source::Block(written))))
+}
+
+/// A file that has just been dropped is not read before it is sure to be whole; the check would say so.
+async fn settled(talk: &mut Talk, export: &Path) {
+    let modified = std::fs::metadata(export).and_then(|m| m.modified());
+    let age = modified.ok().and_then(|time| time.elapsed().ok());
+    let left = age.and_then(|age| QUIET.checked_sub(age));
+    if let Some(left) = left.filter(|left| !left.is_zero()) {
+        talk.say("   That file is just a moment old. Waiting until it is sure to be whole ...");
+        tokio::time::sleep(left).await;
+    }
 }
 
 /// Shows the mapping until it is taken.
