@@ -74,7 +74,10 @@ pub(super) enum Command {
     /// Try Ringcard without anything: made-up contacts, a stand-in for Hipcall, and calls with their cards.
     Demo(Demo),
     /// Write the completions of a shell to standard output.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// The one that is to complete what you type.
+        shell: clap_complete::Shell,
+    },
     /// Write the man pages into a directory.
     Man { directory: PathBuf },
 }

@@ -207,7 +207,7 @@ fn see_also<'a>(roff: &mut Roff, pages: impl Iterator<Item = (&'a str, u8)>) {
     roff.text([italic("/usr/share/doc/ringcard/")]);
 }
 
-/// Each part begins with the same definition of an apostrophe: it is needed once.
+/// Each part begins with the same definition of an apostrophe, which is needed once. No line ends in blanks.
 fn once(text: &str) -> String {
     let mut seen = [false; 2];
     let is_new = |line: &&str| {
@@ -218,8 +218,9 @@ fn once(text: &str) -> String {
         };
         !std::mem::replace(&mut seen[n], true)
     };
-    let lines: Vec<&str> = text.lines().filter(is_new).collect();
-    lines.join("\n") + "\n"
+    let lines: Vec<&str> = text.lines().filter(is_new).map(str::trim_end).collect();
+    // A break beside a blank line breaks nothing.
+    (lines.join("\n") + "\n").replace("\n.br\n\n.br\n", "\n.sp\n")
 }
 
 #[cfg(test)]

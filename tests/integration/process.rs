@@ -400,8 +400,8 @@ fn sample(office: &Office) -> String {
             assert!(before.is_some() || name == "hipcall", "{name}.{key}");
         }
     }
-    for key in ["state-dir", "runtime-dir"] {
-        sample.insert(key.to_owned(), here(key));
+    for (key, place) in [("state-dir", "state"), ("runtime-dir", "run")] {
+        sample.insert(key.to_owned(), here(place));
     }
     toml::to_string(&sample).unwrap()
 }

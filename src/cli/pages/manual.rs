@@ -33,6 +33,9 @@ const FILES: [(&str, &str); 3] = [
 pub(super) fn page(date: &str) -> String {
     let mut roff = Roff::new();
     roff.control("TH", ["ringcard.toml", "5", date, PROGRAM, MANUAL]);
+    // What is typed must stand as it is typed.
+    roff.control("nh", []);
+    roff.control("ad", ["l"]);
     roff.control("SH", ["NAME"]);
     roff.text([roman("ringcard.toml - configuration of Ringcard")]);
     roff.control("SH", ["SYNOPSIS"]);
