@@ -34,8 +34,9 @@ impl Keyboard {
     }
 
     pub(super) async fn hidden(&mut self, shown: &str) -> Result<Option<String>, Stop> {
-        prompt(shown);
+        // Before it is asked for: a paste may be quicker than we are.
         let unseen = Unseen::begin();
+        prompt(shown);
         let line = read().await;
         drop(unseen);
         prompt("\n");
