@@ -380,7 +380,7 @@ fn sample(office: &Office) -> String {
         (
             "account",
             &[
-                ("node", office.hipcall.node_url().to_string().into()),
+                ("node", office.hipcall.node_url().into()),
                 ("token", secret("token")),
                 ("webhook-secrets", secret("webhook-secrets")),
             ],
