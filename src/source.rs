@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use self::digest::Digest;
 use self::error::{ReadError, SourceError};
 use self::file::Picked;
+use self::held::Held;
 use self::read::{Abilities, Job, ReadReport, Taker};
 use self::settings::RecordSettings;
 
@@ -30,6 +31,7 @@ pub mod export;
 pub mod file;
 mod guard;
 mod header;
+mod held;
 mod http;
 pub mod json;
 mod metered;
@@ -124,12 +126,14 @@ impl Source {
         job: &Job<'_>,
         taker: &mut dyn Taker<Error = E>,
     ) -> Result<ReadReport, ReadError<E>> {
-        match (self, picked) {
-            (Source::File(source), Some(picked)) => source.read(picked, job, taker),
+        let mut held = Held::new(taker);
+        let read = match (self, picked) {
+            (Source::File(source), Some(picked)) => source.read(picked, job, &mut held),
             (Source::File(_), None) => Err(SourceError::NothingPicked.into()),
-            (Source::Api(source), _) => source.read(job, taker),
-            (Source::Sql(source), _) => source.read(job, taker),
-        }
+            (Source::Api(source), _) => source.read(job, &mut held),
+            (Source::Sql(source), _) => source.read(job, &mut held),
+        };
+        held.told(read)
     }
 
     /// Puts away what was loaded, or found to be loaded already.

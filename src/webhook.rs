@@ -22,7 +22,7 @@ pub use connections::CONNECTIONS;
 pub use door::{Bound, Door, Listen, NothingHanded};
 pub use facts::Facts;
 pub use handed::Handed;
-pub use listener::{CLOSE_TIME, Listener};
+pub use listener::{CLOSE_TIME, Listener, Stream};
 pub use page::Page;
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;

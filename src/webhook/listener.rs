@@ -49,6 +49,14 @@ const LAST_ANSWER: Duration = Duration::from_millis(ANSWER_WITHIN.as_millis() as
 /// What closing the doors may take.
 pub const CLOSE_TIME: Duration = FIRST_WORDS.saturating_add(LAST_ANSWER);
 
+/// A connection of any kind. HTTP is large, and built once for this instead of once for each kind.
+pub type Stream = Box<dyn Connected>;
+
+/// What HTTP needs of a connection.
+pub trait Connected: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connected for S {}
+
 /// Serves all doors with one bound of connections and events.
 pub struct Listener<R> {
     service: Arc<Service<R>>,
@@ -136,9 +144,9 @@ impl<R: Reception> Listener<R> {
                 Caller::Tls(stream, acceptor) => this.tls(stream, acceptor, place).await,
                 Caller::Loopback(stream) => {
                     let _ = stream.set_nodelay(true);
-                    this.connection(stream, place).await;
+                    this.connection(Box::new(stream), place).await;
                 }
-                Caller::Unix(stream) => this.connection(stream, place).await,
+                Caller::Unix(stream) => this.connection(Box::new(stream), place).await,
             }
         });
     }
@@ -153,14 +161,11 @@ impl<R: Reception> Listener<R> {
         };
         // Port scanners fail here all day; there is nobody to answer and nothing to say.
         if let Ok(Ok(stream)) = shaken {
-            self.connection(stream, place).await;
+            self.connection(Box::new(stream), place).await;
         }
     }
 
-    async fn connection<S>(&self, stream: S, place: Place)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn connection(&self, stream: Stream, place: Place) {
         let (service, marks) = (self.service.clone(), place.marks.clone());
         let service = service_fn(move |request| service.clone().answer(request, marks.clone()));
         let mut connection =
@@ -238,7 +243,10 @@ mod tests {
                 .await
                 .unwrap();
             let place = listener.service.connections.admit().unwrap();
-            let closed = timeout(HEADER_TIME * 2, listener.connection(stream, place));
+            let closed = timeout(
+                HEADER_TIME * 2,
+                listener.connection(Box::new(stream), place),
+            );
             assert!(closed.await.is_ok(), "{said:?}");
         }
     }

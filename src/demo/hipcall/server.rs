@@ -28,6 +28,7 @@ use super::book::{Book, Request};
 use super::faults::{Fault, Kind};
 use super::routes::{Account, Answer, Plan, Question, answer, is_api};
 use super::wire::{Line, Pace, Paced, Wire};
+use crate::webhook::Stream;
 
 /// Largest request body taken; a card has about 1 kB.
 const BODY_BYTES: usize = 64 * 1024;
@@ -172,7 +173,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         }
     });
     let served = async {
-        let stream = tls.accept(wire).await.ok()?;
+        let stream: Stream = Box::new(tls.accept(wire).await.ok()?);
         let server = auto::Builder::new(TokioExecutor::new());
         let connection = server.serve_connection(TokioIo::new(stream), service);
         connection.await.ok()
