@@ -29,23 +29,25 @@ pub(in crate::flow) type Halts = watch::Receiver<Option<Halt>>;
 
 /// Tries until something is decided.
 pub(super) async fn tries<W: Way>(way: &W, entry: &Entry, mut halt: Halts) -> Outcome {
-    let (mut last, mut pause, mut unknown_since) = (Why::TooLate, None, None);
+    let (mut last, mut pause, mut unknown_since) = (None, None, None);
     let mut uncertain = entry.uncertain;
     for attempt in 0.. {
         let turn = tokio::select! {
             biased;
             halt = halted(&mut halt) => return over(halt),
             () = expired(way, entry) => {
-                return Outcome::Expired(way.hindrance().unwrap_or(last));
+                return Outcome::Expired(way.hindrance().or(last).unwrap_or(Why::TooLate));
             }
             turn = way.turn(pause) => turn,
         };
         let error = match once(way, entry, turn, &mut uncertain, &mut halt).await {
             Tried::Over(outcome) => return outcome,
+            // What stood in the way of the tries before says more than that the last one had no time.
+            Tried::OutOfTime => return Outcome::Expired(last.unwrap_or(Why::NoAnswer)),
             Tried::Failed(error) => error,
         };
         way.failed(&error);
-        (uncertain, last) = (uncertain || error.may_have_arrived(), error.why());
+        (uncertain, last) = (uncertain || error.may_have_arrived(), Some(error.why()));
         pause = Some(match error.verdict() {
             Verdict::Park => return Outcome::Parked(format!("{error}; {}", error.advice())),
             Verdict::RetryBriefly => {
@@ -60,11 +62,12 @@ pub(super) async fn tries<W: Way>(way: &W, entry: &Entry, mut halt: Halts) -> Ou
             Verdict::RetryAfter(wait) => wait,
         });
     }
-    Outcome::Expired(last)
+    Outcome::Expired(last.unwrap_or(Why::TooLate))
 }
 
 enum Tried {
     Over(Outcome),
+    OutOfTime,
     Failed(SendError),
 }
 
@@ -77,7 +80,7 @@ async fn once<W: Way>(
     halt: &mut Halts,
 ) -> Tried {
     let mut sending = pin!(send(way, turn, uncertain));
-    let outcome = tokio::select! {
+    let tried = tokio::select! {
         biased;
         sent = &mut sending => return match sent {
             Ok(()) => Tried::Over(Outcome::Settled),
@@ -90,14 +93,14 @@ async fn once<W: Way>(
                     way.failed(&error);
                     return Tried::Over(Outcome::Expired(Why::CallEnded));
                 }
-                Err(_) => over(halt),
+                Err(_) => Tried::Over(over(halt)),
             },
-            Halt::DroppedByHand => over(halt),
+            Halt::DroppedByHand => Tried::Over(over(halt)),
         },
-        () = expired(way, entry) => Outcome::Expired(Why::NoAnswer),
+        () = expired(way, entry) => Tried::OutOfTime,
     };
     way.cut();
-    Tried::Over(outcome)
+    tried
 }
 
 /// Sends the card, after asking whether Hipcall has it where that is not certain.

@@ -273,6 +273,19 @@ async fn a_request_under_way_at_the_deadline_is_given_up_as_uncertain() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_try_that_the_deadline_cuts_short_leaves_the_reason_of_those_before() {
+    let road = Road {
+        latency: Duration::from_secs(LIFETIME / 2 + 1),
+        ..Road::default()
+    };
+    let trial = deliver(&road, false, async |_| {}).await;
+    assert_eq!(
+        (trial.outcome, trial.seconds, trial.posts),
+        (Outcome::Expired(Why::HipcallFault), LIFETIME, 2)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_uncertain_card_is_asked_for_before_it_is_sent_again() {
     let with = |has_card, answers: Vec<Option<SendError>>| Road {
         answers: RefCell::new(answers.into()),
