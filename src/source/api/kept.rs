@@ -11,7 +11,7 @@
 //! A file of a newer Ringcard is neither used nor replaced: the token in it can't be had again.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -26,7 +26,7 @@ const LOCK: &str = "refresh-token.lock";
 /// Raised when the file's content changes. What a newer one is called must be `version` too.
 const FORMAT: u32 = 1;
 /// More than two tokens take: the longest in use have some 4 kB.
-const ROOM: usize = 32 << 10;
+const ROOM: u64 = 32 << 10;
 /// Larger is no file of ours.
 const FILE_BYTES: u64 = 64 << 10;
 
@@ -123,7 +123,7 @@ impl Kept {
         let made = (|| {
             let mut file = owned::file(&path)?;
             file.set_len(0)?;
-            file.write_all(&[b' '; ROOM])?;
+            io::copy(&mut io::repeat(b' ').take(ROOM), &mut file)?;
             file.sync_all()?;
             Ok(Room(file))
         })();
