@@ -18,13 +18,20 @@ const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 const LOOK_SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn watch(flow: Flow) {
+    let mut pause = Duration::ZERO;
     loop {
-        look(&flow, &Zoned::now());
-        tokio::select! {
+        let renewed = tokio::select! {
             () = flow.tasks.stopping() => return,
-            () = flow.renewed.notified() => sleep(LOOK_SOON).await,
-            () = sleep(LOOK_EVERY) => {}
-        }
+            () = flow.renewed.notified() => true,
+            () = sleep(pause) => false,
+        };
+        pause = match renewed {
+            true => LOOK_SOON,
+            false => {
+                look(&flow, &Zoned::now());
+                LOOK_EVERY
+            }
+        };
     }
 }
 

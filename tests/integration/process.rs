@@ -174,6 +174,7 @@ async fn systemd_is_told_and_the_watchdog_fed() {
     let (status, log) = process.ended().await;
     assert!(status.success(), "{log}");
     assert!(log.contains("stopped") && !log.contains("ERROR"), "{log}");
+    assert!(!log.contains("drain-incomplete"), "{log}");
 }
 
 #[tokio::test]
