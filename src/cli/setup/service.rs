@@ -15,7 +15,7 @@ use crate::config::DEFAULT_PATH;
 const USER: &str = "ringcard";
 /// Where systemd says that it runs.
 const SYSTEMD: &str = "/run/systemd/system";
-/// The unit hides these from the service (ProtectHome=, PrivateTmp=).
+/// The unit hides these from the service (ProtectHome=, TemporaryFileSystem=).
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 /// The port in the package's ringcard.socket.
 pub(super) const USUAL_PORT: u16 = 8443;
