@@ -216,7 +216,11 @@ fn identity(config: &Config) -> Result<Identity, CertificateError> {
         Some(files) => Identity::load(files.clone()),
         None => {
             let mut names = vec!["localhost".to_owned(), "ringcard".to_owned()];
-            names.extend(config.webhook.names.iter().cloned());
+            for name in &config.webhook.names {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
             Identity::self_signed(&config.state_directory, names)
         }
     }

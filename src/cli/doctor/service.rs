@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::door;
 use super::finding::{ALARM, DAEMON, DOOR, Finding};
+use crate::cli::terminal::span;
 use crate::config::Outline;
 use crate::domain::tally::counted;
 use crate::status::{Alarm, AlarmId, Status};
@@ -47,15 +48,14 @@ fn silent(what: &str) -> Vec<Finding> {
 }
 
 fn up(status: &Status) -> Finding {
-    let hours = status.uptime_seconds / 3600;
     let ours = env!("CARGO_PKG_VERSION");
     if status.version != ours {
         let what = format!("{} runs, and {ours} is installed", status.version);
         return DAEMON.warn("", what, "sudo systemctl restart ringcard");
     }
     let events: u64 = status.webhook.events.values().sum();
-    let events = counted(events, "event");
-    DAEMON.ok("", format!("answers, up {hours} h, {events} taken"))
+    let (up, events) = (span(status.uptime_seconds), counted(events, "event"));
+    DAEMON.ok("", format!("answers, up {up}, {events} taken"))
 }
 
 fn alarm(alarm: &Alarm) -> Finding {
