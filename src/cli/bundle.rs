@@ -75,15 +75,17 @@ fn new(path: &Path) -> Result<File, Failure> {
     })
 }
 
-fn write(file: File, parts: &[Part]) -> io::Result<()> {
+/// Packed in memory: what a full disk does not take is then one plain error.
+fn write(mut file: File, parts: &[Part]) -> io::Result<()> {
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     let options = options.unix_permissions(0o600);
-    let mut archive = ZipWriter::new(file);
+    let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
     for part in parts {
         archive.start_file(part.name, options)?;
         archive.write_all(part.text.as_bytes())?;
     }
-    archive.finish()?.sync_all()
+    file.write_all(archive.finish()?.get_ref())?;
+    file.sync_all()
 }
 
 #[cfg(test)]

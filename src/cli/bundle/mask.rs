@@ -52,16 +52,16 @@ pub(super) fn text(text: &str) -> String {
     spaced_numbers(&masked)
 }
 
-/// Numbers written in groups: `0532 555 01 01`. A date is none.
+/// Numbers written in groups: `0532 555 01 01`. A date is none, and neither is an address.
 fn spaced_numbers(text: &str) -> String {
     static GROUPS: OnceLock<Option<Regex>> = OnceLock::new();
-    let groups = GROUPS.get_or_init(|| Regex::new(r"\+?\d(?:[ ()/-]{0,2}\d){8,}").ok());
+    let groups = GROUPS.get_or_init(|| Regex::new(r"\+?\d(?:[ ()./-]{0,2}\d){8,}").ok());
     let Some(groups) = groups else {
         return text.to_owned();
     };
     let mask = |found: &regex_lite::Captures<'_>| {
         let found = &found[0];
-        match is_date(found) {
+        match is_date(found) || is_address(found) {
             true => found.to_owned(),
             false => MASKED.to_owned(),
         }
@@ -77,14 +77,27 @@ fn is_date(text: &str) -> bool {
     is_year && bytes.get(4) == Some(&b'-') && digit(5) && digit(6) && bytes.get(7) == Some(&b'-')
 }
 
+/// `192.168.100.200`, and what follows of a port or a prefix's length.
+fn is_address(text: &str) -> bool {
+    let address = text.split(['/', ' ']).next().unwrap_or(text);
+    address.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
 /// A configuration line by line, so that the lines of its problems can be found: without its comments, in which
 /// people write to each other, and without texts that may be a secret or somebody's name.
 pub(super) fn configuration(toml: &str) -> String {
     let bare = without_comments(toml);
     let mut lines = Vec::new();
     let mut within_secrets = false;
+    // A hidden value that goes on over this line, and by what it ends.
+    let mut goes_on: Option<&str> = None;
     for line in bare.lines() {
         let trimmed = line.trim();
+        if let Some(end) = goes_on {
+            goes_on = (!trimmed.ends_with(end)).then_some(end);
+            lines.push(MASKED.to_owned());
+            continue;
+        }
         if trimmed.starts_with('[') {
             within_secrets = is_private(trimmed);
         }
@@ -92,12 +105,26 @@ pub(super) fn configuration(toml: &str) -> String {
         let names_a_file = value.trim_start().starts_with('{');
         let hidden = within_secrets && !trimmed.starts_with('[') || is_private(key);
         let line = match hidden && !names_a_file {
-            true => texts(line, |_| true),
+            true => {
+                goes_on = end_of(value.trim());
+                texts(line, |_| true)
+            }
             false => texts(line, may_be_a_secret),
         };
         lines.push(text(&line));
     }
     lines.join("\n")
+}
+
+/// By what a value ends that begins here and goes on in the next line.
+fn end_of(value: &str) -> Option<&'static str> {
+    let mut texts = ["\"\"\"", "'''"].into_iter();
+    let is_open = |quote: &&str| {
+        let inside = value.strip_prefix(quote);
+        inside.is_some_and(|inside| !inside.contains(quote))
+    };
+    let is_list = value.starts_with('[') && !value.ends_with(']');
+    texts.find(is_open).or(is_list.then_some("]"))
 }
 
 fn is_private(key: &str) -> bool {
@@ -183,6 +210,9 @@ mod tests {
             ("call +905325550101 ended", "call +*** ended"),
             ("call 0532 555 01 01 ended", "call *** ended"),
             ("(0532) 555-01-01", "(***"),
+            ("call 0532.555.01.01 ended", "call *** ended"),
+            ("call +90.532.555.0101", "call ***"),
+            ("net 192.168.100.0/24 here", "net 192.168.100.0/24 here"),
             ("masked +90532*****01", "masked +90532*****01"),
             ("on 2026-11-26 08:35 it was", "on 2026-11-26 08:35 it was"),
             ("at 2026-11-26T08:35:17Z", "at 2026-11-26T08:35:17Z"),
@@ -242,6 +272,22 @@ mod tests {
             label = \"Bakiye\"";
         assert_eq!(configuration(given), expected);
         assert_eq!(configuration("a = \"open\nb = 1 # x"), "a = \"open\nb = 1 ");
+    }
+
+    #[test]
+    fn a_private_value_of_many_lines_is_hidden_to_its_end() {
+        let given = "webhook-secrets = [\n  \"kedi-kedi\",\n  \"balik\"\n]\nregion = \"TR\"\n\
+            password = \"\"\"\nkedi\nkedi\"\"\"\nnode = \"x\"\n\
+            token = \"\"\"kedi\"\"\"\nuser = [\"kedi\"]\nhost = \"y\"";
+        let masked = configuration(given);
+        assert!(
+            !masked.contains("kedi") && !masked.contains("balik"),
+            "{masked}"
+        );
+        assert_eq!(masked.lines().count(), given.lines().count());
+        for kept in ["region = \"TR\"", "node = \"x\"", "host = \"y\""] {
+            assert!(masked.contains(kept), "{masked}");
+        }
     }
 
     #[test]
