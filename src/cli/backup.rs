@@ -7,7 +7,6 @@ mod archive;
 mod gather;
 mod names;
 mod passphrase;
-mod ports;
 mod restore;
 mod rights;
 mod seal;
@@ -58,7 +57,7 @@ pub(super) struct Restore {
 pub(super) async fn backup(config: &Path, what: Backup) -> Result<ExitCode, Failure> {
     let passphrase = match what.unencrypted {
         true => None,
-        false => Some(passphrase::new(what.passphrase_file.as_deref())?),
+        false => Some(passphrase::new(what.passphrase_file.as_deref()).await?),
     };
     let extent = match what.without_replica {
         true => Extent::WithoutReplica,
@@ -146,7 +145,12 @@ fn told(what: &Backup, manifest: &Manifest, found: &Found) -> String {
 }
 
 pub(super) async fn restore(config: &Path, what: Restore) -> Result<ExitCode, Failure> {
-    let done = crate::tasks::Tasks::in_place(|| restore::restore(config, &what))?;
+    let passphrase = match restore::is_sealed(&what.file)? {
+        true => passphrase::of_backup(what.passphrase_file.as_deref()).await?,
+        false => None,
+    };
+    let work = || restore::restore(config, &what, passphrase.as_deref());
+    let done = crate::tasks::Tasks::in_place(work)?;
     say(&done);
     Ok(ExitCode::SUCCESS)
 }

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::order::Order;
-use self::talk::{Talk, Voice};
-use super::Failure;
+use self::talk::{Stop, Talk, Voice};
+use super::{Failure, keyboard};
 
 mod account;
 mod columns;
@@ -24,7 +24,6 @@ mod service;
 mod source;
 mod start;
 mod talk;
-mod terminal;
 mod trial;
 mod write;
 
@@ -95,10 +94,10 @@ pub(super) async fn setup(config: &Path, how: Setup) -> Result<ExitCode, Failure
                     ringcard --config DIRECTORY/ringcard.toml setup";
         return Err(Failure::Other(format!("{}: {what}", config.display())));
     }
-    let voice = match (how.yes, terminal::is_attended()) {
+    let voice = match (how.yes, keyboard::is_attended()) {
         (true, _) => Voice::Silence,
-        (false, true) => Voice::Person(terminal::Keyboard),
-        (false, false) => Voice::Script(terminal::Lines),
+        (false, true) => Voice::Person(keyboard::Keyboard),
+        (false, false) => Voice::Script(keyboard::Lines),
     };
     let mut talk = Talk::new(voice, given(&how).map_err(Failure::Other)?);
     let ca_file = how.ca_file.map(std::path::absolute).transpose();
@@ -111,7 +110,7 @@ pub(super) async fn setup(config: &Path, how: Setup) -> Result<ExitCode, Failure
     };
     let end = tokio::select! {
         end = Box::pin(order::run(&mut talk, &order)) => end,
-        stop = terminal::interrupted() => Err(stop),
+        () = keyboard::interrupted() => Err(Stop::Interrupted),
     };
     match end {
         Ok(true) => Ok(ExitCode::SUCCESS),

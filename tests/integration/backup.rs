@@ -132,6 +132,31 @@ async fn an_office_moves_to_another_box_with_its_waiting_card() {
 }
 
 #[tokio::test]
+async fn a_careful_umask_keeps_nothing_from_the_service() {
+    let (mut office, stick) = (Office::open().await, Stick::new());
+    fs::create_dir(office.path("connectors.d")).unwrap();
+    fs::write(office.path("connectors.d/own.toml"), "").unwrap();
+    office.stop().await;
+    done(stick.backup(&office, "b", &["--unencrypted"]).await);
+    let new_box = tempfile::tempdir().unwrap();
+    let etc = new_box.path().join("etc");
+    let mut command = tokio::process::Command::new("sh");
+    command.args([
+        "-c",
+        "umask 077; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_ringcard"),
+    ]);
+    command.arg("--config").arg(etc.join("ringcard.toml"));
+    command.args(["restore", &stick.path("b")]);
+    done(command.output().await.unwrap());
+    for path in [etc.clone(), etc.join("connectors.d")] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o750, "{}", path.display());
+    }
+}
+
+#[tokio::test]
 async fn a_stopped_office_is_packed_up_too_and_without_its_copy_it_reads_anew() {
     let (mut office, stick) = (Office::open().await, Stick::new());
     let call = office.call(CUSTOMER).await;

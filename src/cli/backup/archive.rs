@@ -17,7 +17,7 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::names::Place;
-use super::seal::{Opener, Sealer, Sealing};
+use super::seal::{NotOpened, Opener, Sealer, Sealing};
 
 /// The form of the file. Raised, it needs a file of it in tests/data/formats.
 pub(super) const FORMAT: u32 = 1;
@@ -42,6 +42,8 @@ pub(super) enum ArchiveError {
     Newer { made_by: String },
     #[error("it is sealed with a passphrase: give it with --passphrase-file FILE")]
     Sealed,
+    #[error("the passphrase is wrong, or the file is damaged")]
+    NotOpened,
     #[error("it is damaged: {0}")]
     Damaged(String),
     #[error("it can't be read")]
@@ -170,11 +172,16 @@ fn write_inside<W: Write>(
 /// Gets each member's bytes, in their order.
 pub(super) type Take<'t> = dyn FnMut(&Member, &Place, &mut dyn Read) -> io::Result<()> + 't;
 
-/// Reads a backup to its end: each member's bytes go to `take`, and are right only if this ends well. `passphrase`
-/// is asked for only where there is one.
+/// Whether its head says that it is sealed.
+pub(super) fn is_sealed(file: impl Read) -> Result<bool, ArchiveError> {
+    let (_, header) = header(&mut BufReader::new(file))?;
+    Ok(header.sealed.is_some())
+}
+
+/// Reads a backup to its end: each member's bytes go to `take`, and are right only if this ends well.
 pub(super) fn read(
     file: impl Read,
-    passphrase: &mut dyn FnMut() -> Option<String>,
+    passphrase: Option<&str>,
     take: &mut Take<'_>,
 ) -> Result<Manifest, ArchiveError> {
     let mut file = BufReader::with_capacity(CHUNK_BYTES, file);
@@ -182,8 +189,8 @@ pub(super) fn read(
     match header.sealed {
         None => read_inside(file, &head, take),
         Some(sealing) => {
-            let passphrase = passphrase().ok_or(ArchiveError::Sealed)?;
-            let key = sealing.key(&passphrase, &head);
+            let passphrase = passphrase.ok_or(ArchiveError::Sealed)?;
+            let key = sealing.key(passphrase, &head);
             let key = key.map_err(|_| ArchiveError::Damaged("its head is not ours".into()))?;
             read_inside(Opener::new(file, key), &head, take)
         }
@@ -305,7 +312,7 @@ fn manifest(
 
 fn taken(name: &str, source: io::Error) -> ArchiveError {
     match source.kind() {
-        io::ErrorKind::InvalidData => ArchiveError::Damaged(source.to_string()),
+        io::ErrorKind::InvalidData => damaged(source),
         _ => ArchiveError::Take {
             name: name.into(),
             source,
@@ -314,6 +321,9 @@ fn taken(name: &str, source: io::Error) -> ArchiveError {
 }
 
 fn damaged(source: io::Error) -> ArchiveError {
+    if source.get_ref().is_some_and(|e| e.is::<NotOpened>()) {
+        return ArchiveError::NotOpened;
+    }
     match source.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
             ArchiveError::Damaged(source.to_string())

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use super::archive::{Member, Owner, sum_of};
 use super::names::{Place, is_generation};
-use super::ports;
 use super::rights::Rights;
+use crate::cli::ports;
 use crate::config::{CONNECTORS_DIRECTORY, Config, DEFAULT_PATH, Named};
 use crate::store::StateLock;
 use crate::store::outbox::{Entry, write_copy};

@@ -1,24 +1,23 @@
 //! The passphrase of a backup: the first line of a file, or typed unseen.
 
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read, Write, stderr, stdin};
+use std::io::{self, BufRead, IsTerminal, Read, stdin};
 use std::path::Path;
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
-
 use crate::cli::Failure;
+use crate::cli::keyboard::{Keyboard, interrupted};
 
 /// Fewer are guessed by whoever finds the file; more than this is another file.
 const CHARS: std::ops::RangeInclusive<usize> = 8..=256;
 const LINE_BYTES: u64 = 4 << 10;
 
 /// For a new backup: what the file says, or what is typed twice.
-pub(super) fn new(file: Option<&Path>) -> Result<String, Failure> {
+pub(super) async fn new(file: Option<&Path>) -> Result<String, Failure> {
     let passphrase = match file {
         Some(file) => of_file(file)?,
         None if stdin().is_terminal() => {
-            let first = typed("passphrase for this backup (at least 8 characters): ")?;
-            if typed("the same again: ")? != first {
+            let first = typed("passphrase for this backup (at least 8 characters): ").await?;
+            if typed("the same again: ").await? != first {
                 return Err(Failure::Other("the two are not the same".into()));
             }
             first
@@ -38,15 +37,16 @@ pub(super) fn new(file: Option<&Path>) -> Result<String, Failure> {
     }
 }
 
-/// Of a backup that is there; `None` if nobody can be asked.
-pub(super) fn typed_if_possible() -> Option<String> {
-    match stdin().is_terminal() {
-        true => typed("passphrase of this backup: ").ok(),
-        false => None,
+/// Of a sealed backup that is there; `None` if nobody can be asked.
+pub(super) async fn of_backup(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    match file {
+        Some(file) => of_file(file).map(Some),
+        None if stdin().is_terminal() => typed("passphrase of this backup: ").await.map(Some),
+        None => Ok(None),
     }
 }
 
-pub(super) fn of_file(path: &Path) -> Result<String, Failure> {
+fn of_file(path: &Path) -> Result<String, Failure> {
     let unreadable =
         |e: io::Error| Failure::Other(format!("{} can't be read: {e}", path.display()));
     let mut line = String::new();
@@ -59,28 +59,25 @@ pub(super) fn of_file(path: &Path) -> Result<String, Failure> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn typed(question: &str) -> Result<String, Failure> {
-    let failed = |e: io::Error| Failure::Other(format!("the terminal can't be read: {e}"));
-    let _ = write!(stderr().lock(), "{question}");
-    let _ = stderr().flush();
-    let before = tcgetattr(stdin()).map_err(|e| failed(e.into()))?;
-    let mut unseen = before.clone();
-    unseen.local_flags.remove(LocalFlags::ECHO);
-    tcsetattr(stdin(), SetArg::TCSANOW, &unseen).map_err(|e| failed(e.into()))?;
-    let mut line = String::new();
-    let read = stdin().lock().take(LINE_BYTES).read_line(&mut line);
-    let _ = tcsetattr(stdin(), SetArg::TCSANOW, &before);
-    let _ = writeln!(stderr().lock());
-    read.map_err(failed)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+/// Unseen. Whoever stops here gets back a terminal that shows what is typed.
+async fn typed(question: &str) -> Result<String, Failure> {
+    let mut keyboard = Keyboard;
+    let typed = tokio::select! {
+        typed = keyboard.hidden(question) => typed,
+        () = interrupted() => return Err(Failure::Other("stopped; nothing was changed".into())),
+    };
+    match typed {
+        Ok(typed) => Ok(typed.unwrap_or_default()),
+        Err(e) => Err(Failure::Other(format!("the terminal can't be read: {e}"))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_passphrase_is_the_first_line_and_not_too_short() {
+    #[tokio::test]
+    async fn a_passphrase_is_the_first_line_and_not_too_short() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("p");
         for (text, expected) in [
@@ -92,9 +89,9 @@ mod tests {
             (&"x".repeat(257), None),
         ] {
             std::fs::write(&file, text).unwrap();
-            let told = new(Some(&file));
+            let told = new(Some(&file)).await;
             assert_eq!(told.ok().as_deref(), expected, "{text:?}");
         }
-        assert!(new(Some(&directory.path().join("none"))).is_err());
+        assert!(new(Some(&directory.path().join("none"))).await.is_err());
     }
 }

@@ -1,8 +1,7 @@
 //! From a backup to an office: read to its end, then the place is looked at, then all of it put there.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,8 +11,8 @@ use super::archive::{ArchiveError, Manifest, Member, Owner, read};
 use super::names::Place;
 use super::rights::Rights;
 use super::stage::{Stage, Target};
-use super::{Restore, passphrase, ports};
-use crate::cli::Failure;
+use super::{Restore, archive};
+use crate::cli::{Failure, ports};
 use crate::config::{Config, DEFAULT_PATH, Named};
 use crate::domain::tally::counted;
 use crate::store::{LockError, StateLock};
@@ -24,6 +23,8 @@ const SPARE_BYTES: u64 = 4 << 20;
 /// Largest configuration, as for reading one.
 const TEXT_BYTES: u64 = 1 << 20;
 
+const PORTS_HEAD: &str = "# From a backup of Ringcard.";
+
 /// What a backup is, once it was read to its end.
 struct Known {
     manifest: Manifest,
@@ -32,18 +33,23 @@ struct Known {
     elsewhere: Vec<PathBuf>,
 }
 
+/// Whether a passphrase is needed to read it.
+pub(super) fn is_sealed(file: &Path) -> Result<bool, Failure> {
+    archive::is_sealed(open(file)?).map_err(|e| unusable(file, &e))
+}
+
+fn unusable(file: &Path, e: &ArchiveError) -> Failure {
+    Failure::Other(format!("{}: {}", file.display(), chain::of(e)))
+}
+
 /// What to tell who did it.
-pub(super) fn restore(config: &Path, what: &Restore) -> Result<String, Failure> {
-    let file = what.file.display();
-    let failed = |e: ArchiveError| Failure::Other(format!("{file}: {}", chain::of(&e)));
-    // Asked for once, though the file is read twice.
-    let file_given = what.passphrase_file.as_deref();
-    let mut given = file_given.map(passphrase::of_file).transpose()?;
-    let mut typed = || {
-        given = given.take().or_else(passphrase::typed_if_possible);
-        given.clone()
-    };
-    let known = known(&open(&what.file)?, &mut typed).map_err(failed)?;
+pub(super) fn restore(
+    config: &Path,
+    what: &Restore,
+    passphrase: Option<&str>,
+) -> Result<String, Failure> {
+    let failed = |e: ArchiveError| unusable(&what.file, &e);
+    let known = known(&open(&what.file)?, passphrase).map_err(failed)?;
     let target = target(config, what, &known.text)?;
     let _lock = lock(&target)?;
     has_room(&target, &known.manifest)?;
@@ -51,11 +57,11 @@ pub(super) fn restore(config: &Path, what: &Restore) -> Result<String, Failure> 
         .map_err(|e| Failure::Other(format!("nothing can be written there: {e}")))?;
     let put =
         &mut |member: &Member, place: &Place, from: &mut dyn Read| stage.put(member, place, from);
-    read(open(&what.file)?, &mut typed, put).map_err(failed)?;
+    read(open(&what.file)?, passphrase, put).map_err(failed)?;
     stage.take_place().map_err(Failure::Other)?;
     let noted = match known.ports.is_empty() || config != Path::new(DEFAULT_PATH) {
         true => Ok(()),
-        false => ports::write(Path::new(ports::DROP_INS), &known.ports),
+        false => ports::write(Path::new(ports::DROP_INS), &known.ports, PORTS_HEAD),
     };
     Ok(told(&target, &known, noted))
 }
@@ -65,14 +71,11 @@ fn open(path: &Path) -> Result<File, Failure> {
 }
 
 /// Reads everything and writes nothing.
-fn known(
-    file: &File,
-    passphrase: &mut dyn FnMut() -> Option<String>,
-) -> Result<Known, ArchiveError> {
+fn known(file: &File, passphrase: Option<&str>) -> Result<Known, ArchiveError> {
     let (mut text, mut listed, mut elsewhere) = (String::new(), String::new(), Vec::new());
     let take = &mut |_: &Member, place: &Place, from: &mut dyn Read| match place {
-        Place::Configuration => from.take(TEXT_BYTES).read_to_string(&mut text).map(drop),
-        Place::Ports => from.take(TEXT_BYTES).read_to_string(&mut listed).map(drop),
+        Place::Configuration => text_of(from).map(|read| text = read),
+        Place::Ports => text_of(from).map(|read| listed = read),
         Place::Elsewhere(path) => {
             elsewhere.push(path.clone());
             Ok(())
@@ -87,6 +90,13 @@ fn known(
         ports,
         elsewhere,
     })
+}
+
+fn text_of(from: &mut dyn Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    from.take(TEXT_BYTES).read_to_end(&mut bytes)?;
+    let odd = |_| io::Error::new(io::ErrorKind::InvalidData, "its configuration is not text");
+    String::from_utf8(bytes).map_err(odd)
 }
 
 fn target(config: &Path, what: &Restore, text: &str) -> Result<Target, Failure> {
@@ -132,11 +142,10 @@ fn lock(target: &Target) -> Result<StateLock, Failure> {
         if directory.is_dir() {
             return Ok(());
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
-        target.rights.give(&File::open(directory)?, owner)
+        if let Some(above) = directory.parent() {
+            fs::create_dir_all(above)?;
+        }
+        target.rights.make_directory(directory, owner)
     };
     let unusable = |e: io::Error| Failure::Other(format!("the directories can't be made: {e}"));
     make(target.directory(), Owner::Root).map_err(unusable)?;

@@ -1,9 +1,9 @@
 //! Whose rights a step has. Root packs up and puts back what belongs to the service, in directories where the
 //! service may put what it likes: there it works with the service's rights on files, so no link leads it astray.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::fchown;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use nix::unistd::{Gid, Uid, User, geteuid, setfsgid, setfsuid};
@@ -52,6 +52,18 @@ impl Rights {
         setfsuid(root);
         setfsgid(root_gid);
         done
+    }
+
+    /// One of root's is entered by the service's group, whatever the umask of who types the command.
+    pub(super) fn make_directory(self, path: &Path, owner: Owner) -> io::Result<()> {
+        let mode = match owner {
+            Owner::Root => 0o750,
+            Owner::Service => 0o700,
+        };
+        DirBuilder::new().mode(0o700).create(path)?;
+        let made = File::open(path)?;
+        self.give(&made, owner)?;
+        made.set_permissions(Permissions::from_mode(mode))
     }
 
     pub(super) fn give(self, file: &File, owner: Owner) -> io::Result<()> {

@@ -183,9 +183,13 @@ impl<R: Read> Opener<R> {
     }
 }
 
+/// Which of the two can't be told.
+#[derive(Debug, thiserror::Error)]
+#[error("the passphrase is wrong, or what it sealed is damaged")]
+pub(super) struct NotOpened;
+
 fn not_opened() -> io::Error {
-    let words = "the passphrase is wrong, or the file is damaged";
-    io::Error::new(io::ErrorKind::InvalidData, words)
+    io::Error::new(io::ErrorKind::InvalidData, NotOpened)
 }
 
 impl<R: Read> Read for Opener<R> {

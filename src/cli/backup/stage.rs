@@ -273,10 +273,7 @@ impl Moves<'_> {
             let made = match fs::symlink_metadata(&path) {
                 Ok(there) if there.is_dir() => continue,
                 Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
-                Err(_) => DirBuilder::new()
-                    .mode(if owner == Owner::Root { 0o750 } else { 0o700 })
-                    .create(&path)
-                    .and_then(|()| self.target.rights.give(&File::open(&path)?, owner)),
+                Err(_) => self.target.rights.make_directory(&path, owner),
             };
             made.map_err(|e: io::Error| format!("{} can't be made: {e}", path.display()))?;
         }

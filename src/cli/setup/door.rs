@@ -1,6 +1,7 @@
 //! The last two questions: with which certificate, and at which port, calls are told to this box. Both depend on
 //! the name by which Hipcall reaches it.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use super::draft;
 use super::earlier::Earlier;
 use super::service::{PortState, Service, USUAL_PORT, listener_at};
 use super::talk::{Question, Stop, Talk, Tries, marked};
+use crate::cli::ports;
 use crate::system::chain;
 use crate::webhook::{Identity, IdentityFiles};
 
@@ -97,12 +99,34 @@ async fn host(talk: &mut Talk, earlier: &Earlier) -> Result<String, Stop> {
     let judge = |answer: &str| {
         let answer = answer.trim_start_matches("https://").trim_end_matches('/');
         let clean = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
-        match !bare(answer).is_empty() && answer.bytes().all(clean) {
+        // A lone word or digit is somebody's answer to another question.
+        let is_whole = bare(answer).contains(['.', ':']) || bare(answer) == "localhost";
+        match is_whole && answer.bytes().all(clean) {
             true => Ok(answer.to_owned()),
-            false => Err("a host's name or address, such as branch.example.com".to_owned()),
+            false => Err(HOST.to_owned()),
         }
     };
-    talk.until(&question, judge).await
+    let host = talk.until(&question, judge).await?;
+    if is_inside(bare(&host)) {
+        talk.say(&marked(&format!(
+            "{} is an address within the office: from the internet, Hipcall can't reach it",
+            bare(&host)
+        )));
+    }
+    Ok(host)
+}
+
+const HOST: &str = "a host's name or address, such as branch.example.com (one with other letters as it is registered: xn--...)";
+
+/// Whether it is an address that no router outside knows.
+fn is_inside(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+        Err(_) => host == "localhost" || host.ends_with(".local"),
+    }
 }
 
 /// The first name in the certificate of the earlier configuration.
@@ -303,13 +327,8 @@ fn taken(port: u16) -> String {
 fn port_before(earlier: &Earlier, key: &str) -> Option<u16> {
     let listen = earlier.text_at("webhook", key)?;
     if listen == "systemd" {
-        let drop_in = std::fs::read_to_string(Service::drop_in()).unwrap_or_default();
-        let ports = drop_in
-            .lines()
-            .filter_map(|l| l.strip_prefix("ListenStream="));
-        return ports
-            .filter_map(|port| port.rsplit(':').next()?.parse().ok())
-            .next_back();
+        let held = ports::held(Path::new(ports::DROP_INS));
+        return held.last()?.rsplit(':').next()?.parse().ok();
     }
     listen.rsplit(':').next()?.parse().ok()
 }

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use nix::unistd::{Gid, Uid, User, geteuid};
@@ -19,8 +19,8 @@ const SYSTEMD: &str = "/run/systemd/system";
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 /// The port in the package's ringcard.socket.
 pub(super) const USUAL_PORT: u16 = 8443;
-/// By which a drop-in is known as ours.
-pub(super) const DROP_IN_HEAD: &str = "# Written by `ringcard setup`.\n";
+/// Tells whoever finds the drop-in where it comes from.
+pub(super) const DROP_IN_HEAD: &str = "# Written by `ringcard setup`.";
 pub(super) const SOCKET: &str = "ringcard.socket";
 pub(super) const SERVICE: &str = "ringcard.service";
 
@@ -123,17 +123,6 @@ impl Service {
         let ends = format!(":{port}");
         let addresses = told.split_whitespace();
         addresses.into_iter().any(|a| a.ends_with(&ends)) && is_active(SOCKET)
-    }
-
-    /// Where the port is changed that the socket listens at.
-    pub(super) fn drop_in() -> PathBuf {
-        Path::new("/etc/systemd/system/ringcard.socket.d/port.conf").to_owned()
-    }
-
-    /// What the drop-in has to hold; none if the package's socket listens there already.
-    pub(super) fn drop_in_text(listen: &str) -> Option<String> {
-        let text = format!("{DROP_IN_HEAD}[Socket]\nListenStream=\nListenStream={listen}\n");
-        (listen != USUAL_PORT.to_string()).then_some(text)
     }
 }
 
@@ -241,12 +230,5 @@ mod tests {
         assert!(listener_at(port).unwrap().ends_with(&own));
         drop(taken);
         assert_eq!(try_out().try_port(port, false), PortState::Free);
-    }
-
-    #[test]
-    fn only_another_port_than_the_packages_needs_a_drop_in() {
-        assert_eq!(Service::drop_in_text("8443"), None);
-        let text = Service::drop_in_text("443").unwrap();
-        assert!(text.ends_with("[Socket]\nListenStream=\nListenStream=443\n"));
     }
 }

@@ -1,17 +1,15 @@
 //! After the configuration is written: the port, the service, and whether it answers.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::files;
-use super::service::{DROP_IN_HEAD, SERVICE, SOCKET, Service, is_active, systemctl};
+use super::service::{DROP_IN_HEAD, SERVICE, SOCKET, USUAL_PORT, is_active, systemctl};
 use super::talk::{Stop, Talk, marked};
+use crate::cli::ports;
 use crate::config::Config;
-use crate::system::chain;
 use crate::system::control::{Request, ask};
 use crate::tasks::Tasks;
 
@@ -29,20 +27,9 @@ pub(super) enum Change {
 
 /// Whether the port's unit had to be changed.
 pub(super) fn set_port(listen: &str) -> Result<bool, String> {
-    let path = Service::drop_in();
-    let there = fs::read_to_string(&path).ok();
-    match (Service::drop_in_text(listen), there) {
-        (Some(text), Some(there)) if text == there => Ok(false),
-        (Some(text), _) => {
-            files::public(&path, &text).map_err(|e| chain::of(&e))?;
-            Ok(true)
-        }
-        (None, Some(there)) if there.starts_with(DROP_IN_HEAD) => {
-            fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            Ok(true)
-        }
-        (None, _) => Ok(false),
-    }
+    let directory = Path::new(ports::DROP_INS);
+    let set = ports::set(directory, listen, &USUAL_PORT.to_string(), DROP_IN_HEAD);
+    set.map_err(|e| format!("the port can't be set: {e}"))
 }
 
 pub(super) fn is_running() -> bool {

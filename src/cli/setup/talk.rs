@@ -5,8 +5,9 @@
 //! after a few tries, and that a secret is neither shown nor repeated.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
-use super::terminal::{Keyboard, Lines};
+use crate::cli::keyboard::{Keyboard, Lines};
 use crate::cli::terminal::say;
 
 /// How often a wrong answer may be given where nobody sees that it is wrong.
@@ -23,6 +24,10 @@ pub(super) enum Stop {
     TooOften { asked: String, option: &'static str },
     #[error("{0}")]
     Failed(String),
+}
+
+fn unreadable(e: io::Error) -> Stop {
+    Stop::Failed(format!("the answers can't be read: {e}"))
 }
 
 /// One question. `option` is the option of the command line that answers it.
@@ -143,10 +148,12 @@ impl Talk {
         };
         let shown = question.shown();
         let typed = match &mut self.voice {
-            Voice::Person(keyboard) if question.is_secret => keyboard.hidden(&shown).await?,
-            Voice::Person(keyboard) => keyboard.line(&shown).await?,
+            Voice::Person(keyboard) if question.is_secret => {
+                keyboard.hidden(&shown).await.map_err(unreadable)?
+            }
+            Voice::Person(keyboard) => keyboard.line(&shown).await.map_err(unreadable)?,
             Voice::Script(lines) => {
-                let typed = lines.next().await?;
+                let typed = lines.next().await.map_err(unreadable)?;
                 say(&match (&typed, question.is_secret) {
                     (Some(typed), false) => format!("{shown}{typed}"),
                     _ => shown,

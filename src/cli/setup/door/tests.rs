@@ -176,3 +176,24 @@ fn the_earlier_answers_are_the_usual_ones() {
     assert_eq!(port_before(&earlier(text), "plain-listen"), Some(8081));
     assert_eq!(port_before(&earlier(""), "listen"), None);
 }
+
+#[tokio::test]
+async fn a_name_is_whole_and_one_that_only_the_office_knows_is_told() {
+    let earlier = earlier("");
+    let mut talk = typing(&["1", "bäd.example", "branch.example.com:443"]);
+    let named = host(&mut talk, &earlier).await.unwrap();
+    assert_eq!(named, "branch.example.com:443");
+    assert_eq!(talk.said.matches("a host's name or address").count(), 2);
+    for (answer, inside) in [
+        ("192.168.1.7:8443", true),
+        ("localhost", true),
+        ("[fd00::7]", true),
+        ("pi.local", true),
+        ("203.0.113.7", false),
+        ("[2001:db8::7]:443", false),
+    ] {
+        let mut talk = typing(&[answer]);
+        assert_eq!(host(&mut talk, &earlier).await.unwrap(), answer);
+        assert_eq!(talk.said.contains("within the office"), inside, "{answer}");
+    }
+}

@@ -7,7 +7,6 @@ use std::os::fd::AsFd;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::talk::Stop;
 use crate::tasks::Tasks;
 
 /// Longest answer: a token has a few hundred characters.
@@ -24,7 +23,7 @@ pub(super) fn is_attended() -> bool {
 }
 
 impl Keyboard {
-    pub(super) async fn line(&mut self, shown: &str) -> Result<Option<String>, Stop> {
+    pub(super) async fn line(&mut self, shown: &str) -> io::Result<Option<String>> {
         prompt(shown);
         let line = read().await?;
         if line.is_none() {
@@ -33,7 +32,7 @@ impl Keyboard {
         Ok(line)
     }
 
-    pub(super) async fn hidden(&mut self, shown: &str) -> Result<Option<String>, Stop> {
+    pub(super) async fn hidden(&mut self, shown: &str) -> io::Result<Option<String>> {
         // Before it is asked for: a paste may be quicker than we are.
         let unseen = Unseen::begin();
         prompt(shown);
@@ -45,7 +44,7 @@ impl Keyboard {
 }
 
 impl Lines {
-    pub(super) async fn next(&mut self) -> Result<Option<String>, Stop> {
+    pub(super) async fn next(&mut self) -> io::Result<Option<String>> {
         read().await
     }
 }
@@ -56,7 +55,7 @@ fn prompt(text: &str) {
     let _ = out.flush();
 }
 
-async fn read() -> Result<Option<String>, Stop> {
+async fn read() -> io::Result<Option<String>> {
     let tasks = Tasks::default();
     let line = tasks.blocking(|| -> io::Result<Option<String>> {
         let mut line = Vec::new();
@@ -67,11 +66,7 @@ async fn read() -> Result<Option<String>, Stop> {
         let text = String::from_utf8_lossy(&line);
         Ok((read > 0).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
     });
-    match line.await {
-        Ok(Ok(line)) => Ok(line),
-        Ok(Err(e)) => Err(Stop::Failed(format!("the answers can't be read: {e}"))),
-        Err(e) => Err(Stop::Failed(e.to_string())),
-    }
+    line.await.map_err(io::Error::other)?
 }
 
 /// While it lives, what is typed is not shown.
@@ -98,7 +93,7 @@ impl Drop for Unseen {
 }
 
 /// Comes when somebody stops the program, or the line to the terminal is gone.
-pub(super) async fn interrupted() -> Stop {
+pub(super) async fn interrupted() {
     let kinds = [
         SignalKind::interrupt(),
         SignalKind::terminate(),
@@ -108,5 +103,4 @@ pub(super) async fn interrupted() -> Stop {
     let mut signals: Vec<_> = signals.collect();
     let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
     futures_util::future::select_all(waits).await;
-    Stop::Interrupted
 }
