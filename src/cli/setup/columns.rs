@@ -270,7 +270,7 @@ impl Mapping {
     pub(super) fn change(&mut self, answer: &str, header: &[String]) -> Result<(), String> {
         let (field, columns) = answer
             .split_once('=')
-            .ok_or("type Enter, or a change such as: numbers = COLUMN, COLUMN")?;
+            .ok_or("type a change such as: numbers = COLUMN, COLUMN")?;
         let field = field.trim().to_lowercase();
         if field == "decimal" {
             self.decimal = match columns.trim().trim_matches('"') {

@@ -97,7 +97,11 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     let runs = Box::pin(started(talk, order, &earlier, &door, &name)).await?;
     let mut left = account.lacks;
     left.extend(contacts.to_do);
-    farewell(talk, &door.public, &written, &left);
+    let command = match service.is_packaged {
+        true => "sudo ringcard".to_owned(),
+        false => format!("ringcard --config {}", quoted(config)),
+    };
+    farewell(talk, &command, &door.public, &written, &left);
     Ok(runs && left.is_empty() && !written.findings)
 }
 
@@ -129,6 +133,16 @@ fn greet(talk: &mut Talk, config: &Path, earlier: &Earlier, name: &str) {
     }
 }
 
+/// As a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let shown = shown(path);
+    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    match shown.chars().all(plain) {
+        true => shown,
+        false => format!("'{}'", shown.replace('\'', "'\\''")),
+    }
+}
+
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }
@@ -152,7 +166,7 @@ async fn started(
     name: &str,
 ) -> Result<bool, Stop> {
     let Some(listen) = &door.socket else {
-        let shown = order.config.display();
+        let shown = quoted(&order.config);
         talk.say(&format!("\n   Start it: ringcard --config {shown} run"));
         return Ok(true);
     };
@@ -174,7 +188,7 @@ async fn started(
     start::start(talk, &order.config, name, port_changed, change).await
 }
 
-fn farewell(talk: &mut Talk, public: &str, written: &Written, left: &[String]) {
+fn farewell(talk: &mut Talk, command: &str, public: &str, written: &Written, left: &[String]) {
     let secret = written.webhook_secret.expose();
     talk.say(&format!(
         "\nNow tell Hipcall where to send calls. In its panel: Account > Integrations > Webhook\n\n   \
@@ -183,12 +197,29 @@ fn farewell(talk: &mut Talk, public: &str, written: &Written, left: &[String]) {
          The end of that address is a secret: who has it can send calls to this box.\n\n\
          Then try it:\n   \
          1. Open that address from outside the office: it says \"Ringcard is here, and this address is right.\"\n   \
-         2. ringcard card NUMBER   the card that a call from a customer's number would get\n   \
-         3. ringcard doctor        everything that a call depends on\n   \
-         4. Call, and look at the telephone. What became of the call: ringcard status"
+         2. See the card that a call from a customer's number would get: {command} card NUMBER\n   \
+         3. See whether everything is well that a call depends on: {command} doctor\n   \
+         4. Call, and look at the telephone. What became of the call: {command} status"
     ));
     if !left.is_empty() {
         talk.say("\nStill to do:");
         left.iter().for_each(|what| talk.say(&marked(what)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_to_a_shell() {
+        for (path, expected) in [
+            ("/etc/ringcard/ringcard.toml", "/etc/ringcard/ringcard.toml"),
+            ("/srv/şube/r.toml", "/srv/şube/r.toml"),
+            ("/srv/a b/r.toml", "'/srv/a b/r.toml'"),
+            ("/srv/it's", "'/srv/it'\\''s'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
     }
 }

@@ -259,7 +259,10 @@ async fn confirm(
             talk.say(&marked(lacks));
         }
         let usual = lacks.is_none().then(|| "right".to_owned());
-        let asked = "Right? Or a change, such as: numbers = COLUMN, COLUMN (- for none)";
+        let asked = match lacks {
+            None => "Right? Or a change, such as: numbers = COLUMN, COLUMN (- for none)",
+            Some(_) => "Change",
+        };
         let question = Question::new(asked, "--column").usual(usual);
         let answer = talk.answer(&question).await?;
         let is_yes = ["right", "yes", "y"].contains(&answer.as_str());
