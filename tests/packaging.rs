@@ -155,7 +155,12 @@ fn only_a_purge_takes_data_and_never_the_exports() {
         .split_once("if [ \"$1\" = purge ]; then")
         .expect("a part for purge");
     assert!(!before.contains("rm "), "{before}");
-    for kept in ["/var/lib/ringcard", "/etc/ringcard/secrets"] {
+    for kept in [
+        "/var/lib/ringcard",
+        "/etc/ringcard/secrets",
+        "/etc/ringcard/ringcard.toml.before-setup-*",
+        "/etc/systemd/system/ringcard.socket.d/port.conf.before-ringcard",
+    ] {
         assert!(purged.contains(kept), "{kept} would stay for ever");
     }
     let deleted = purged
@@ -163,7 +168,10 @@ fn only_a_purge_takes_data_and_never_the_exports() {
         .filter(|line| line.trim().starts_with("rm -rf"));
     assert_eq!(
         deleted.collect::<Vec<_>>(),
-        ["\trm -rf /var/lib/ringcard /etc/ringcard/secrets"]
+        [
+            "\trm -rf /var/lib/ringcard /etc/ringcard/secrets",
+            "\trm -rf /etc/ringcard/before-restore-* /etc/ringcard/elsewhere"
+        ]
     );
 }
 

@@ -23,7 +23,9 @@ use self::archive::Manifest;
 use self::gather::{Extent, Found};
 use super::Failure;
 use super::terminal::say;
+use crate::config::Config;
 use crate::domain::tally::counted;
+use crate::system::user;
 
 #[derive(Debug, Args)]
 pub(super) struct Backup {
@@ -55,6 +57,10 @@ pub(super) struct Restore {
 }
 
 pub(super) async fn backup(config: &Path, what: Backup) -> Result<ExitCode, Failure> {
+    if !user::is_the_services(&Config::state_directory_of(config)) {
+        let words = "only root and the service's user may read all of this office: sudo ringcard backup FILE";
+        return Err(Failure::Other(words.into()));
+    }
     let passphrase = match what.unencrypted {
         true => None,
         false => Some(passphrase::new(what.passphrase_file.as_deref()).await?),

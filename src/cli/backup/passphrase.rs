@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::cli::Failure;
 use crate::cli::keyboard::{Keyboard, interrupted};
+use crate::cli::terminal::say;
 
 /// Fewer are guessed by whoever finds the file; more than this is another file.
 const CHARS: std::ops::RangeInclusive<usize> = 8..=256;
@@ -64,7 +65,10 @@ async fn typed(question: &str) -> Result<String, Failure> {
     let mut keyboard = Keyboard;
     let typed = tokio::select! {
         typed = keyboard.hidden(question) => typed,
-        () = interrupted() => return Err(Failure::Other("stopped; nothing was changed".into())),
+        () = interrupted() => {
+            say("");
+            return Err(Failure::Other("stopped; nothing was changed".into()));
+        }
     };
     match typed {
         Ok(typed) => Ok(typed.unwrap_or_default()),
