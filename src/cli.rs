@@ -96,6 +96,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let may_see = user::is_the_services(&Config::state_directory_of(&arguments.config));
     let end = runtime.block_on(command(arguments, handed));
     // A thread that a dead network share holds would keep the process, and with it the next start, waiting.
     runtime.shutdown_background();
@@ -103,6 +104,11 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(Failure::Config(e)) => {
             complain(&e.to_string());
+            if !may_see {
+                complain(
+                    "only root and the service's user may read all of it: try again with sudo",
+                );
+            }
             ExitCode::from(EXIT_CONFIG)
         }
         Err(e) => {

@@ -220,7 +220,7 @@ pub(super) struct Demo {
     /// Keep everything in this directory instead of a temporary one: configuration, contacts, secrets.
     #[arg(long, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
-    /// Run only the stand-in for Hipcall, for a daemon that you start yourself.
+    /// Run only the stand-in for Hipcall, for a daemon that you start yourself; with --directory.
     #[arg(long, requires = "directory", conflicts_with = "once")]
     stand_in_only: bool,
     /// Where the stand-in listens.
