@@ -57,8 +57,8 @@ impl Names {
 /// The system's resolver has no addresses for a name; a type of its own, so that this is told from a refused
 /// connection.
 #[derive(Debug, thiserror::Error)]
-#[error("the name has no addresses")]
-pub(super) struct NameError(#[source] io::Error);
+#[error(transparent)]
+pub(super) struct NameError(io::Error);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
@@ -66,7 +66,7 @@ impl Resolve for Names {
         Box::pin(async move {
             let addresses = addresses.await.map_err(NameError)?;
             if addresses.is_empty() {
-                return Err(NameError(io::ErrorKind::NotFound.into()).into());
+                return Err(NameError(io::Error::other("it has no addresses")).into());
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
