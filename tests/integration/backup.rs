@@ -1,9 +1,11 @@
 //! An office that moves to another box in one file.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +14,8 @@ use crate::office::{CUSTOMER, Office, PATIENCE};
 use crate::process::ringcard;
 
 const PASSPHRASE: &str = "correct horse battery\n";
+/// What the names of all begin with that a restore keeps.
+const ASIDE: &str = "before-restore-";
 
 /// A place that files move through.
 struct Stick(TempDir);
@@ -261,11 +265,67 @@ async fn an_office_that_is_there_is_not_replaced_by_mistake() {
     office.write_token("another");
     let told = done(stick.restore("b", &directory, &["--replace"]).await);
     assert!(told.contains("what was here is kept in"), "{told}");
-    let kept = names(&directory)
-        .into_iter()
-        .find(|n| n.starts_with("before-restore-"));
+    let kept = names(&directory).into_iter().find(|n| n.starts_with(ASIDE));
     let old = fs::read_to_string(directory.join(kept.unwrap()).join("token")).unwrap();
     assert_eq!(old, "another");
+    office.start_unsynced().await;
+    let call = office.call(CUSTOMER).await;
+    assert!(!office.card(&call).await.is_empty());
+    office.stop().await;
+}
+
+/// As a power cut in the midst of it would leave the box, for all but what the disk has not written yet.
+#[tokio::test]
+async fn a_restore_that_is_killed_leaves_one_office_or_none_and_loses_nothing() {
+    const KILLS: u32 = 60;
+    let (mut office, stick) = (Office::open().await, Stick::new());
+    office.stop().await;
+    done(stick.backup(&office, "b", &["--unencrypted"]).await);
+    let new_box = tempfile::tempdir().unwrap();
+    let directory = new_box.path();
+    let began = Instant::now();
+    done(stick.restore("b", directory, &[]).await);
+    let whole = began.elapsed();
+    let config = directory.join("ringcard.toml");
+    let new = fs::read_to_string(&config).unwrap();
+    let (mut killed, mut finished) = (0, 0);
+    for turn in 0..KILLS {
+        // An office that nobody has seen yet: its words stand in every file that a person wrote.
+        let old = format!("{new}# office {turn}\n");
+        fs::write(&config, &old).unwrap();
+        fs::write(directory.join("token"), format!("token {turn}")).unwrap();
+        fs::write(directory.join("state/callers"), format!("callers {turn}")).unwrap();
+        let mut command = ringcard(&config);
+        command.args(["restore", &stick.path("b"), "--replace"]);
+        command.args(["--passphrase-file", &stick.path("passphrase")]);
+        let mut restore = command.stdout(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(whole * turn / KILLS).await;
+        restore.start_kill().unwrap();
+        match restore.wait().await.unwrap().success() {
+            true => finished += 1,
+            false => killed += 1,
+        }
+        match fs::read_to_string(&config) {
+            Ok(text) => assert!(text == old || text == new, "killed in turn {turn}: {text}"),
+            Err(e) => assert_eq!(e.kind(), ErrorKind::NotFound),
+        }
+        done(stick.restore("b", directory, &["--replace"]).await);
+        assert_eq!(fs::read_to_string(&config).unwrap(), new);
+        let kept = |base: &Path, name: &str, text: &str| {
+            let asides = names(base).into_iter().filter(|n| n.starts_with(ASIDE));
+            let mut texts = asides.map(|aside| fs::read(base.join(aside).join(name)));
+            texts.any(|kept| kept.is_ok_and(|kept| kept == text.as_bytes()))
+        };
+        let state = directory.join("state");
+        assert!(kept(directory, "ringcard.toml", &old), "turn {turn}");
+        assert!(kept(directory, "token", &format!("token {turn}")));
+        assert!(kept(&state, "callers", &format!("callers {turn}")));
+        for base in [directory, &state] {
+            assert!(!names(base).iter().any(|name| name == ".restoring"));
+        }
+    }
+    assert!(killed > 0, "{killed} killed, {finished} finished");
+    office.made_up.directory = directory.into();
     office.start_unsynced().await;
     let call = office.call(CUSTOMER).await;
     assert!(!office.card(&call).await.is_empty());

@@ -120,12 +120,20 @@ fn target(config: &Path, what: &Restore, text: &str) -> Result<Target, Failure> 
         )));
     }
     let rights = Rights::of(&state, config == Path::new(DEFAULT_PATH)).map_err(Failure::Other)?;
-    Ok(Target {
+    let time = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let mut target = Target {
         config: config.into(),
         state,
         rights,
-        time: Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string(),
-    })
+        time: time.clone(),
+    };
+    // What was kept aside a moment ago is nobody's to write over.
+    let mut again = 1;
+    while target.aside().iter().any(|path| path.exists()) {
+        again += 1;
+        target.time = format!("{time}-{again}");
+    }
+    Ok(target)
 }
 
 /// What the package brings is none, and neither is nothing. What can't be understood may be one.
