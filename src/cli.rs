@@ -38,7 +38,8 @@ use crate::webhook::Handed;
 
 /// Threads that serve peers; the daemon is small and so are its boxes.
 const WORKERS: usize = 2;
-/// Threads that may wait for the disk or a name server; sources may take a few of them, lookups the rest.
+/// Threads that may wait for the disk or a name server; sources and lookups take a part of them each,
+/// so that there are some to spare where a disk does not answer.
 const BLOCKING_THREADS: usize = 16;
 
 /// EX_CONFIG of sysexits.h: systemd is told not to restart on it.

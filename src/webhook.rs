@@ -27,5 +27,5 @@ pub use page::Page;
 pub use payload::Unreadable;
 pub use rehearsal::rehearse;
 pub use seen::{Seen, pinned};
-pub use service::{ANSWER_WITHIN, BODY_BYTES, BODY_TIME, EVENTS, Reception};
+pub use service::{ANSWER_WITHIN, BODY_BYTES, NotTaken, Reception};
 pub use tls::{CertificateError, Identity, IdentityFiles};

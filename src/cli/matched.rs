@@ -50,7 +50,7 @@ struct Miss {
     examples: Vec<String>,
 }
 
-pub(super) fn matched(config: &Path, file: &Path, about: About) -> Result<ExitCode, Failure> {
+pub(super) async fn matched(config: &Path, file: &Path, about: About) -> Result<ExitCode, Failure> {
     let offline = Offline::open(load(config)?).map_err(Failure::Other)?;
     let failed = |e: io::Error| Failure::Other(format!("{}: {e}", file.display()));
     let input: Box<dyn Read> = match file == Path::new("-") {
@@ -65,7 +65,7 @@ pub(super) fn matched(config: &Path, file: &Path, about: About) -> Result<ExitCo
             return Err(Failure::Other(what));
         }
         let asked = question(number, &about);
-        let explanation = offline.explain(&asked).map_err(Failure::Other)?;
+        let explanation = offline.explain(&asked).await.map_err(Failure::Other)?;
         tally.add(&asked.number, &explanation);
     }
     tally.rate = tally.rate();

@@ -18,7 +18,7 @@ use crate::system::control::{ControlError, Question, Request, ask};
 pub(super) async fn lookup(path: &Path, what: Lookup) -> Result<ExitCode, Failure> {
     let json = what.about.json;
     if let Some(file) = &what.file {
-        return matched::matched(path, file, what.about);
+        return matched::matched(path, file, what.about).await;
     }
     let explanation = explain(path, what.number.unwrap_or_default(), what.about).await?;
     match json {
@@ -56,7 +56,7 @@ async fn explain(path: &Path, number: String, about: About) -> Result<Explanatio
         answer => return Ok(answer?),
     }
     let offline = Offline::open(load(path)?).map_err(Failure::Other)?;
-    offline.explain(&question).map_err(Failure::Other)
+    offline.explain(&question).await.map_err(Failure::Other)
 }
 
 fn told(explanation: &Explanation) -> String {

@@ -34,7 +34,8 @@ pub(super) fn answerer(
 async fn answer(flow: &Flow, feeds: &Feeds, request: Request, answers: Answers) {
     match request {
         Request::Status => answers.done(flow.status()).await,
-        Request::Lookup(question) => match explain(flow, &flow.office.load_full(), &question) {
+        Request::Lookup(question) => match explain(flow, &flow.office.load_full(), &question).await
+        {
             Ok(explanation) => answers.done(explanation).await,
             Err(reason) => answers.failed(reason).await,
         },

@@ -77,7 +77,7 @@ pub struct ValueShown {
 }
 
 /// Looks a number up as a call from it would, and renders the card it would get.
-pub(super) fn explain(
+pub(super) async fn explain(
     flow: &Flow,
     office: &Arc<Office>,
     question: &Question,
@@ -107,7 +107,7 @@ pub(super) fn explain(
     };
     explanation.number = caller.number.map(|n| n.e164());
     explanation.digits = caller.loose.map(|l| l.digits().to_string());
-    let search = flow.find(office, &caller);
+    let search = flow.look_up(office, &caller).await;
     explanation.tell(&search);
     let contact = search.outcome.as_ref().ok().map(|f| &f.profile.contact);
     let missing = contact.and_then(|c| account.owner_missing(c));
@@ -195,8 +195,8 @@ impl Offline {
         Ok(Offline { flow, office })
     }
 
-    pub fn explain(&self, question: &Question) -> Result<Explanation, String> {
-        explain(&self.flow, &self.office, question)
+    pub async fn explain(&self, question: &Question) -> Result<Explanation, String> {
+        explain(&self.flow, &self.office, question).await
     }
 }
 

@@ -147,10 +147,11 @@ pub enum Skip {
     Ended,
     EmptyCard,
     Overload,
+    NoAccount,
 }
 
 impl Skip {
-    pub const ALL: [Skip; 9] = [
+    pub const ALL: [Skip; 10] = [
         Skip::Internal,
         Skip::Withheld,
         Skip::NotANumber,
@@ -160,6 +161,7 @@ impl Skip {
         Skip::Ended,
         Skip::EmptyCard,
         Skip::Overload,
+        Skip::NoAccount,
     ];
 
     /// In the operator's words.
@@ -174,6 +176,7 @@ impl Skip {
             Skip::Ended => "the call has ended",
             Skip::EmptyCard => "every row of the card was empty",
             Skip::Overload => "too many cards are waiting",
+            Skip::NoAccount => "the account is no longer in the configuration",
         }
     }
 }

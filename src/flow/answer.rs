@@ -19,9 +19,11 @@ use crate::domain::dialling::Reading;
 use crate::domain::phone::NumberError;
 use crate::store::outbox::Entry;
 use crate::system::throttle::Throttle;
-use crate::webhook::{ANSWER_WITHIN, Reception, Unreadable};
+use crate::webhook::{ANSWER_WITHIN, NotTaken, Reception, Unreadable};
 
 static UNREADABLE: Throttle = Throttle::new();
+static FAILED: Throttle = Throttle::new();
+static FULL: Throttle = Throttle::new();
 
 impl Reception for Flow {
     async fn receive(
@@ -59,16 +61,26 @@ impl Reception for Flow {
     fn turned_away(&self) {
         self.board.webhook(|w| w.turned_away += 1);
     }
+
+    fn not_taken(&self, why: &NotTaken) {
+        let (throttle, event_id) = match why {
+            NotTaken::Failed(_) => (&FAILED, "accept-failed"),
+            NotTaken::Full => (&FULL, "connections-full"),
+        };
+        if let Some(others) = throttle.pass() {
+            warn!(event_id, others, "{why}");
+        }
+    }
 }
 
 impl Flow {
     async fn answer(&self, name: &Arc<str>, call: Call, received: Instant) -> Result<(), Skip> {
         let office = self.office.load_full();
         // An account that a reload took away while its event was read.
-        let account = office.accounts.get(name).cloned().ok_or(Skip::Overload)?;
+        let account = office.accounts.get(name).cloned().ok_or(Skip::NoAccount)?;
         let caller = customer(&call, &account)?;
         self.callers.remember(&caller);
-        let search = self.find(&office, &caller);
+        let search = self.look_up(&office, &caller).await;
         journal(name, &call, &caller, &search);
         let card = card(&office, &account, &call, &caller, search.outcome)?;
         let came = self.clock.now().earlier_by(received.elapsed());

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use tokio::sync::Semaphore;
+
 use super::office::{Flow, Office};
 use crate::domain::call::Skip;
 use crate::domain::contact::Profile;
@@ -12,6 +14,11 @@ use crate::domain::dialling::Reading;
 use crate::domain::ladder::Rung;
 use crate::domain::matching::{Candidate, choose};
 use crate::tasks::Tasks;
+
+/// Lookups at once. On a disk that does not answer each keeps a thread, and without one to spare nobody would give
+/// a 200. What waits for its turn keeps none.
+const LOOKUPS: usize = 6;
+static PLACES: Semaphore = Semaphore::const_new(LOOKUPS);
 
 /// Whom a number belongs to, and how we know.
 pub struct Finding {
@@ -42,6 +49,15 @@ impl Search {
 }
 
 impl Flow {
+    pub async fn look_up(&self, office: &Office, caller: &Reading) -> Search {
+        // Never closed, so there is always a permit in the end.
+        let place = PLACES.acquire().await;
+        let search = self.find(office, caller);
+        drop(place);
+        search
+    }
+
+    /// Without waiting for a place: for one alone.
     pub fn find(&self, office: &Office, caller: &Reading) -> Search {
         Tasks::in_place(|| self.climb(office, caller))
     }

@@ -1,10 +1,13 @@
 //! How many connections there may be, and which one goes when there are too many.
 //!
 //! The port is open to the internet, and whoever holds connections must not keep Hipcall out: at the bound
-//! the connection that has longest shown no right secret is closed for the new one. A connection that
-//! did, and is answering now, is never closed.
+//! one without a right secret is closed for the new one, the oldest of the network that has most of them. So
+//! who opens many pushes out his own, and not a handshake of Hipcall's. A connection that has shown a right
+//! secret, and is answering now, is never closed.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +22,25 @@ pub(super) struct Connections(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     next: u64,
-    open: HashMap<u64, Arc<Marks>>,
+    open: HashMap<u64, Open>,
+}
+
+struct Open {
+    from: Option<Network>,
+    marks: Arc<Marks>,
+}
+
+/// What one customer of a provider has: an address of IPv4, 64 bits of IPv6.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Network(u64);
+
+impl Network {
+    pub(super) fn of(address: IpAddr) -> Network {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Network(address.to_bits().into()),
+            IpAddr::V6(address) => Network((address.to_bits() >> 64) as u64),
+        }
+    }
 }
 
 /// What a connection has done so far.
@@ -53,6 +74,10 @@ impl Marks {
         self.trusted.store(true, Ordering::Relaxed);
     }
 
+    fn is_trusted(&self) -> bool {
+        self.trusted.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.requests.load(Ordering::Relaxed) > 0
     }
@@ -84,23 +109,14 @@ pub(super) struct Place {
 }
 
 impl Connections {
-    /// Finds a place for one more connection. `None` if all are answering requests with a right secret.
-    pub(super) fn admit(&self) -> Option<Place> {
+    /// Finds a place for one more connection; a proxy on the same box has no network. `None` if all are
+    /// answering requests with a right secret.
+    pub(super) fn admit(&self, from: Option<Network>) -> Option<Place> {
         let mut state = self.lock();
         if state.open.len() >= CONNECTIONS {
-            let victim = state
-                .open
-                .iter()
-                .filter(|(_, m)| !(m.trusted.load(Ordering::Relaxed) && m.is_busy()))
-                .min_by_key(|(_, m)| {
-                    (
-                        m.trusted.load(Ordering::Relaxed),
-                        m.last_used.load(Ordering::Relaxed),
-                    )
-                })
-                .map(|(id, _)| *id)?;
-            if let Some(marks) = state.open.remove(&victim) {
-                marks.close.cancel();
+            let victim = state.victim()?;
+            if let Some(open) = state.open.remove(&victim) {
+                open.marks.close.cancel();
             }
         }
         state.next += 1;
@@ -109,7 +125,11 @@ impl Connections {
             last_used: AtomicU64::new(id),
             ..Marks::default()
         });
-        state.open.insert(id, marks.clone());
+        let open = Open {
+            from,
+            marks: marks.clone(),
+        };
+        state.open.insert(id, open);
         Some(Place {
             id,
             marks,
@@ -128,6 +148,28 @@ impl Connections {
     }
 }
 
+impl State {
+    /// Who makes room.
+    fn victim(&self) -> Option<u64> {
+        let mut strangers: HashMap<Option<Network>, usize> = HashMap::new();
+        for open in self.open.values().filter(|o| !o.marks.is_trusted()) {
+            *strangers.entry(open.from).or_default() += 1;
+        }
+        let worth = |open: &Open| {
+            let trusted = open.marks.is_trusted();
+            let among = match trusted {
+                true => 0,
+                false => strangers.get(&open.from).copied().unwrap_or_default(),
+            };
+            let used = open.marks.last_used.load(Ordering::Relaxed);
+            (trusted, Reverse(among), used)
+        };
+        let may_go = |open: &Open| !(open.marks.is_trusted() && open.marks.is_busy());
+        let those = self.open.iter().filter(|(_, open)| may_go(open));
+        those.min_by_key(|(_, open)| worth(open)).map(|(id, _)| *id)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.all.lock().open.remove(&self.id);
@@ -140,8 +182,12 @@ mod tests {
 
     fn full() -> (Connections, Vec<Place>) {
         let all = Connections::default();
-        let places = (0..CONNECTIONS).map(|_| all.admit().unwrap()).collect();
+        let places = (0..CONNECTIONS).map(|_| all.admit(None).unwrap()).collect();
         (all, places)
+    }
+
+    fn from(address: &str) -> Option<Network> {
+        Some(Network::of(address.parse().unwrap()))
     }
 
     fn closed(places: &[Place]) -> Vec<usize> {
@@ -159,7 +205,7 @@ mod tests {
         let (all, places) = full();
         places[0].marks.trust();
         all.used(&places[1].marks);
-        let _new = all.admit().unwrap();
+        let _new = all.admit(None).unwrap();
         assert_eq!(closed(&places), [2]);
     }
 
@@ -168,7 +214,7 @@ mod tests {
         let (all, places) = full();
         let _requests: Vec<InRequest> = places[1..].iter().map(|p| p.marks.begin()).collect();
         places.iter().for_each(|p| p.marks.trust());
-        let _new = all.admit().unwrap();
+        let _new = all.admit(None).unwrap();
         assert_eq!(closed(&places), [0]);
     }
 
@@ -177,16 +223,36 @@ mod tests {
         let (all, places) = full();
         let requests: Vec<InRequest> = places.iter().map(|p| p.marks.begin()).collect();
         places.iter().for_each(|p| p.marks.trust());
-        assert!(all.admit().is_none());
+        assert!(all.admit(None).is_none());
         drop(requests);
-        assert!(all.admit().is_some());
+        assert!(all.admit(None).is_some());
+    }
+
+    #[test]
+    fn who_opens_many_pushes_out_his_own_and_not_a_handshake_of_another() {
+        let all = Connections::default();
+        let handshake = all.admit(from("192.0.2.1")).unwrap();
+        let mut flood = Vec::new();
+        for n in 0..4 * CONNECTIONS {
+            // One network, though each address of it is another.
+            let address = format!("2001:db8:0:7::{n:x}");
+            flood.push(all.admit(from(&address)).unwrap());
+            let open = flood.iter().filter(|p| !p.marks.close.is_cancelled());
+            assert!(open.count() < CONNECTIONS);
+        }
+        assert!(!handshake.marks.close.is_cancelled());
+        // The newest of the flood stay.
+        let closed = closed(&flood);
+        assert_eq!(closed, (0..closed.len()).collect::<Vec<_>>());
+        assert!(from("::ffff:192.0.2.1") == from("192.0.2.1"));
+        assert!(from("2001:db8:0:8::1") != from("2001:db8:0:7::1"));
     }
 
     #[test]
     fn a_place_is_free_again_when_its_connection_ends() {
         let (all, mut places) = full();
         places.pop();
-        let _new = all.admit().unwrap();
+        let _new = all.admit(None).unwrap();
         assert!(closed(&places).is_empty());
     }
 }

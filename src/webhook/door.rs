@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::connections::Network;
 use super::handed::Handed;
 use super::tls::{Identity, server_config};
 
@@ -140,10 +141,13 @@ impl Unix {
 }
 
 async fn bind(path: &Path) -> io::Result<UnixListener> {
-    // A socket left by an earlier run; connecting tells it from one in use. Anything else that is there is
-    // not ours to remove.
-    let left = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
-    if left && UnixStream::connect(path).await.is_err() {
+    // A socket left by an earlier run has nobody behind it, and says so. One with a full queue or of somebody
+    // else says other things; anything else that is there is not ours to remove.
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+    if is_socket
+        && let Err(e) = UnixStream::connect(path).await
+        && e.kind() == io::ErrorKind::ConnectionRefused
+    {
         let _ = std::fs::remove_file(path);
     }
     let listener = UnixListener::bind(path)?;
@@ -170,6 +174,16 @@ pub(super) enum Caller {
     Tls(TcpStream, TlsAcceptor),
     Loopback(TcpStream),
     Unix(UnixStream),
+}
+
+impl Caller {
+    /// Where from, if not from this box.
+    pub(super) fn network(&self) -> Option<Network> {
+        match self {
+            Caller::Tls(stream, _) => stream.peer_addr().ok().map(|a| Network::of(a.ip())),
+            Caller::Loopback(_) | Caller::Unix(_) => None,
+        }
+    }
 }
 
 impl Bound {
@@ -246,6 +260,26 @@ mod tests {
         for _ in 0..2 {
             drop(door().open(None).await.unwrap());
         }
+    }
+
+    #[tokio::test]
+    async fn a_socket_in_use_is_left_alone_even_with_a_full_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hook.sock");
+        let kind = socket2::Type::STREAM.nonblocking();
+        let other = socket2::Socket::new(socket2::Domain::UNIX, kind, None).unwrap();
+        let address = socket2::SockAddr::unix(&path).unwrap();
+        other.bind(&address).unwrap();
+        other.listen(0).unwrap();
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            let before = Door::Unix(Unix::New(path.clone())).open(None).await;
+            assert_eq!(before.err().unwrap().kind(), io::ErrorKind::AddrInUse);
+            let peer = socket2::Socket::new(socket2::Domain::UNIX, kind, None).unwrap();
+            let _ = peer.connect(&address);
+            waiting.push(peer);
+        }
+        assert!(path.exists());
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Gate;
 use super::connections::{Connections, Place};
 use super::door::{Bound, Caller};
-use super::service::{ANSWER_WITHIN, EVENTS, Reception, Service};
+use super::service::{ANSWER_WITHIN, BODY_BYTES, EVENTS, NotTaken, Reception, Service};
 use crate::tasks::Tasks;
 
 /// A TLS handshake is three packets.
@@ -37,6 +37,8 @@ const HEADERS: usize = 64;
 /// Requests at once on one HTTP/2 connection. Until a client has read our bound it goes by its own guess,
 /// 100 or more, and each request beyond ours would be reset: not a 200.
 const STREAMS: u32 = 256;
+/// Bodies' bytes that are taken from one HTTP/2 connection before they are read.
+const CONNECTION_BYTES: u32 = 4 * BODY_BYTES as u32;
 /// After an accept error such as "too many open files": time for connections to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// After the doors were closed: for the handshake and the first request of who had just come in. Four turns to a
@@ -111,7 +113,10 @@ impl<R: Reception> Listener<R> {
             };
             match accepted {
                 Ok(caller) => self.let_in(caller),
-                Err(_) => sleep(ACCEPT_PAUSE).await,
+                Err(e) => {
+                    self.service.reception.not_taken(&NotTaken::Failed(e));
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
         let last = bound.close().unwrap_or_default();
@@ -135,7 +140,8 @@ impl<R: Reception> Listener<R> {
 
     fn let_in(&self, caller: Caller) {
         // Without a place the stream is dropped: every one there is answers Hipcall right now.
-        let Some(place) = self.service.connections.admit() else {
+        let Some(place) = self.service.connections.admit(caller.network()) else {
+            self.service.reception.not_taken(&NotTaken::Full);
             return;
         };
         let this = self.clone();
@@ -216,6 +222,8 @@ fn http() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(HEADER_BYTES as u32)
         .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(BODY_BYTES as u32)
+        .initial_connection_window_size(CONNECTION_BYTES)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY);
     http
@@ -242,7 +250,7 @@ mod tests {
             tokio::io::AsyncWriteExt::write_all(&mut peer, said.as_bytes())
                 .await
                 .unwrap();
-            let place = listener.service.connections.admit().unwrap();
+            let place = listener.service.connections.admit(None).unwrap();
             let closed = timeout(
                 HEADER_TIME * 2,
                 listener.connection(Box::new(stream), place),

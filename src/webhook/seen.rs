@@ -155,4 +155,49 @@ mod tests {
         assert!(root.is_self_signed && !leaf.is_self_signed);
         assert_eq!(Seen::of(&CertificateDer::from(vec![0x30, 3, 1])), None);
     }
+
+    #[tokio::test]
+    async fn only_the_one_certificate_is_spoken_to() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+        let made = |name: &str| rcgen::generate_simple_self_signed(vec![name.into()]).unwrap();
+        // A stranger on the port may bear the same name.
+        let (ours, stranger) = (made("pi.example"), made("pi.example"));
+        let config = pinned(ours.cert.der().clone()).unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        for (shown, is_ours) in [(ours, true), (stranger, false)] {
+            let key =
+                rustls::pki_types::PrivateKeyDer::Pkcs8(shown.signing_key.serialize_der().into());
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let server = rustls::ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![shown.cert.der().clone()], key)
+                .unwrap();
+            let (near, far) = tokio::io::duplex(16 << 10);
+            let served = tokio::spawn(async move {
+                let mut stream = TlsAcceptor::from(Arc::new(server)).accept(far).await?;
+                let mut said = Vec::new();
+                stream.read_to_end(&mut said).await.map(|_| said)
+            });
+            let name = ServerName::try_from("another.example").unwrap();
+            match connector.connect(name, near).await {
+                Ok(mut stream) => {
+                    assert!(is_ours);
+                    stream.shutdown().await.unwrap();
+                    assert!(served.await.unwrap().unwrap().is_empty());
+                }
+                Err(e) => {
+                    let cause = e.get_ref().and_then(|e| e.downcast_ref::<Error>());
+                    assert!(
+                        !is_ours && matches!(cause, Some(Error::InvalidCertificate(_))),
+                        "{e}"
+                    );
+                    assert!(served.await.unwrap().is_err());
+                }
+            }
+        }
+    }
 }

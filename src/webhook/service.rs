@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::auth::Gate;
-use super::connections::{Connections, Marks};
+use super::connections::{CONNECTIONS, Connections, Marks};
 use super::payload::{Unreadable, parse};
 use crate::domain::call::Event;
 use crate::tasks::Tasks;
@@ -30,10 +30,10 @@ pub const ANSWER_WITHIN: Duration = Duration::from_millis(800);
 pub const BODY_BYTES: usize = 64 << 10;
 /// How long a body may take, and how much of an overlong one is taken in and thrown away, so that the peer
 /// reads its 200 instead of a broken connection.
-pub const BODY_TIME: Duration = Duration::from_secs(10);
+const BODY_TIME: Duration = Duration::from_secs(10);
 const DISCARDED_BYTES: usize = 16 << 20;
 /// Events worked on at once; with `BODY_BYTES` it bounds what bodies can occupy. More wait their turn.
-pub const EVENTS: usize = 64;
+pub(super) const EVENTS: usize = 64;
 
 /// Who takes the events. Returns when the 200 may be given.
 pub trait Reception: Send + Sync + 'static {
@@ -46,6 +46,19 @@ pub trait Reception: Send + Sync + 'static {
 
     /// A request with a wrong path: somebody who is not Hipcall, or a mistyped address.
     fn turned_away(&self) {}
+
+    /// A connection that ended before its first request, whoever it was.
+    fn not_taken(&self, _: &NotTaken) {}
+}
+
+/// Why a connection was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    #[error("a connection could not be taken: {0}")]
+    Failed(std::io::Error),
+    /// All that there may be are answering requests with a right secret.
+    #[error("a connection was closed: {CONNECTIONS} others are being answered")]
+    Full,
 }
 
 pub(super) struct Service<R> {

@@ -190,11 +190,15 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), CertificateError>
     use std::os::unix::fs::OpenOptionsExt;
     let write = || {
         let beside = path.with_extension("new");
+        // Left by a power cut, it has the rights of the other file.
+        match fs::remove_file(&beside) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
         let mut options = fs::OpenOptions::new();
         let mut file = options
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(mode)
             .open(&beside)?;
         file.write_all(text.as_bytes())?;
@@ -234,6 +238,15 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+        // A power cut between the two files of a pair.
+        let dir = tempfile::tempdir().unwrap();
+        let beside = dir.path().join("self-signed.new");
+        fs::write(&beside, "half a certificate").unwrap();
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o644)).unwrap();
+        Identity::self_signed(dir.path(), names()).unwrap();
+        let key = fs::metadata(dir.path().join("self-signed.key")).unwrap();
+        assert_eq!(key.permissions().mode() & 0o777, 0o600);
+        assert!(!beside.exists());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use ringcard::status::{AlarmId, Status};
 
 use super::office::{CONTACTS, Office, Setting};
@@ -109,6 +110,33 @@ async fn on_a_read_only_disk_cards_go_on_and_it_mends_by_itself() {
 #[tokio::test]
 async fn on_a_disk_that_never_answers_cards_go_on_and_it_mends_by_itself() {
     cards_go_on(Cause::Shim(Disk::Stalled), Setting::default()).await;
+}
+
+/// Every thread that may wait for a disk could be waiting, were there no bound of lookups.
+#[tokio::test]
+async fn lookups_that_hang_keep_no_200_back_and_go_on_when_the_disk_does() {
+    const LOOKUPS: usize = 40;
+    let (office, _machine) = Office::open(Setting::default()).await;
+    // What a daemon has read once it knows without its disk.
+    office.kill().await;
+    office.start().await;
+    let met = office.shim.read(Field::Refused);
+    office.shim.set(Field::ReadStall, 1);
+    let began = Instant::now();
+    let calls = join_all((0..LOOKUPS).map(|contact| office.call(contact))).await;
+    let all = began.elapsed().as_millis();
+    office.shim.met(met).await;
+    println!("{LOOKUPS} calls that can't be looked up, the last 200 after {all} ms");
+    assert!(
+        calls
+            .iter()
+            .all(|call| office.hipcall.cards(call).is_empty())
+    );
+    office.shim.repair();
+    for call in &calls {
+        office.card(call).await;
+    }
+    office.stop().await;
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ static struct {
     int64_t write_errno;    /* what writing and resizing a file fails with; 0 for nothing */
     int64_t sync_errno;     /* what fsync and fdatasync fail with */
     int64_t stall;          /* while it is not 0, fsync and fdatasync do not return */
+    int64_t read_stall;     /* while it is not 0, reading a file at a place does not return */
     int64_t open_errno;     /* what opening to write, renaming and making fail with */
     int64_t realtime;       /* seconds by which each clock is wrong */
     int64_t boottime;
@@ -71,6 +72,13 @@ static int refuse(int64_t error)
 WRITES(ssize_t, write, (int fd, const void *data, size_t size), fd, data, size)
 WRITES(ssize_t, pwrite64, (int fd, const void *data, size_t size, off64_t at), fd, data, size, at)
 WRITES(int, ftruncate64, (int fd, off64_t size), fd, size)
+
+ssize_t pread64(int fd, void *data, size_t size, off64_t at)
+{
+    if (bad->read_stall && is_state(fd)) __atomic_fetch_add(&bad->refused, 1, __ATOMIC_SEQ_CST);
+    while (bad->read_stall && is_state(fd)) usleep(2000);
+    return REAL(pread64)(fd, data, size, at);
+}
 
 static int sync_fails(int fd)
 {

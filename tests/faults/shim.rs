@@ -15,6 +15,7 @@ pub enum Field {
     WriteErrno,
     SyncErrno,
     Stall,
+    ReadStall,
     OpenErrno,
     Realtime,
     Boottime,
@@ -23,7 +24,7 @@ pub enum Field {
     Unsynchronised,
     Refused,
 }
-use Field::{OpenErrno, Refused, Stall, SyncErrno, WriteErrno};
+use Field::{OpenErrno, ReadStall, Refused, Stall, SyncErrno, WriteErrno};
 
 const PAGE_BYTES: u64 = 4096;
 
@@ -98,7 +99,7 @@ impl Shim {
     }
 
     pub fn repair(&self) {
-        for field in [WriteErrno, SyncErrno, OpenErrno, Stall] {
+        for field in [WriteErrno, SyncErrno, OpenErrno, Stall, ReadStall] {
             self.set(field, 0);
         }
     }
