@@ -25,7 +25,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::config::Config;
@@ -35,7 +35,6 @@ use crate::flow::office::{Flow, Office};
 use crate::status::AlarmId;
 use crate::store::outbox::{Outcome, Waiting};
 use crate::system::{chain, notify};
-use crate::tasks::Tasks;
 use crate::webhook::{Gate, Identity, IdentityFiles, Listen, Listener};
 
 pub use explain::{CandidateShown, Explanation, Offline};
@@ -163,10 +162,11 @@ impl Daemon {
         // Writes what still lingers; a disk that does not answer is not waited for.
         self.flow.outbox.close();
         let callers = self.flow.callers.clone();
-        Tasks::in_place(|| callers.save());
+        let saved = self.flow.tasks.blocking(move || callers.save());
         let ended = self.writer_ended.take();
         let flushed = async { ended?.await.ok() };
-        let flushed = tokio::time::timeout(FLUSH_TIME, flushed).await.is_ok();
+        let flushed = timeout(FLUSH_TIME, async { tokio::join!(flushed, saved) });
+        let flushed = flushed.await.is_ok();
         info!(waiting, flushed, "stopped");
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
@@ -39,6 +40,7 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
     warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut life = Life::default();
     let mut stamp = identity.as_ref().map(|i| i.stamp());
+    let mut saving: Option<JoinHandle<()>> = None;
     loop {
         tokio::select! {
             () = flow.tasks.stopping() => return std::future::pending().await,
@@ -48,10 +50,13 @@ pub(super) async fn run(flow: Flow, identity: Option<Arc<Identity>>) {
                 }
                 notify::status(&line(&flow));
             }
-            _ = save.tick() => {
-                let callers = flow.callers.clone();
-                flow.tasks.blocking(move || callers.save()).await.unwrap_or_default();
-            }
+            // Not waited for: on a disk that stalls, the signs of life would stay away.
+            _ = save.tick() => if saving.as_ref().is_none_or(JoinHandle::is_finished) {
+                let (tasks, callers) = (flow.tasks.clone(), flow.callers.clone());
+                saving = Some(flow.tasks.spawn(async move {
+                    let _ = tasks.blocking(move || callers.save()).await;
+                }));
+            },
             _ = warm.tick() => use_lines(&flow),
             _ = look.tick() => {
                 timekeeper::look(&flow);
