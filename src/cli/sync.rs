@@ -57,7 +57,16 @@ async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Fa
             answer => return Ok(answer?),
         }
     }
-    let config = load(path)?;
+    read_alone(load(path)?, what.source.as_deref(), order, start)
+}
+
+/// Without a daemon.
+fn read_alone(
+    config: Config,
+    source: Option<&str>,
+    order: Order,
+    start: Instant,
+) -> Result<Vec<Report>, Failure> {
     // Nobody else may write; a dry run writes nothing.
     let lock = (!order.dry_run).then(|| StateLock::take(&config.state_directory));
     let _lock = lock.transpose().map_err(|e| Failure::other(&e))?;
@@ -67,7 +76,7 @@ async fn read(path: &Path, what: What, start: Instant) -> Result<Vec<Report>, Fa
         callers,
         ladder: office.matching.ladder.clone(),
     };
-    let feeds: Vec<&Feed> = match &what.source {
+    let feeds: Vec<&Feed> = match source {
         Some(name) => vec![office.feed(name).map_err(Failure::Other)?],
         None => office.feeds.iter().collect(),
     };

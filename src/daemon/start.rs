@@ -89,26 +89,13 @@ impl Daemon {
         let lock = StateLock::take(&config.state_directory)?;
         let (fixed, control_path) = (Fixed::of(&config), config.control_socket());
         let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
-        let (outbox, writer) = Outbox::open(&config.outbox_file());
-        let outbox = Arc::new(outbox);
-        let report = Disk(board.clone());
-        let (ended, writer_ended) = oneshot::channel();
-        let write = move || {
-            writer.run(report);
-            // Nobody waits for it unless the daemon stops.
-            let _ = ended.send(());
-        };
-        Tasks::thread("outbox", write).map_err(StartError::Thread)?;
-        // A disk that does not answer is not waited for: calls come in, and what it holds is taken up later.
-        let _ = timeout(READ_WITHIN, outbox.was_read()).await;
+        let (outbox, writer_ended) = open_outbox(&config, &board).await?;
         let identity = match doors.iter().any(Door::is_tls) {
             true => Some(Arc::new(identity(&config)?)),
             false => None,
         };
-        let (gate, schedules) = (
-            gate(&config),
-            super::feeds::schedules(&config, config_path.clone()),
-        );
+        let gate = Arc::new(ArcSwap::from_pointee(gate(&config)));
+        let schedules = super::feeds::schedules(&config, config_path.clone());
         let warm_up = config.accounts.first().map(|a| a.region);
         let callers = Arc::new(Recent::open(config.callers_file()));
         let (office, damaged) = Office::open(config, None)?;
@@ -124,32 +111,13 @@ impl Daemon {
             renewed: Arc::default(),
             tasks: tasks.clone(),
         };
-        let gate = Arc::new(ArcSwap::from_pointee(gate));
 
         let mut essential = JoinSet::new();
         let listener = Listener::new(gate.clone(), Arc::new(flow.clone()), tasks.clone());
-        let mut addresses = Vec::new();
-        for bound in open(doors, identity.as_ref()).await? {
-            addresses.extend(bound.address());
-            let listener = listener.clone();
-            essential.spawn(async move {
-                listener.serve(bound).await;
-                "a webhook listener"
-            });
-        }
-        let socket = control::bind(&control_path).map_err(|source| StartError::Control {
-            path: control_path,
-            source,
-        })?;
+        let doors = open(doors, identity.as_ref()).await?;
+        let addresses = serve(doors, &listener, &mut essential);
         let feeds = Arc::new(Feeds::default());
-        let (serve, answer) = (
-            tasks.clone(),
-            commands::answerer(flow.clone(), feeds.clone()),
-        );
-        essential.spawn(async move {
-            control::serve(socket, serve, answer).await;
-            "the control socket"
-        });
+        open_control(control_path, &flow, &feeds, &mut essential)?;
         open_metrics(fixed.metrics, &flow, &mut essential).await;
         let daemon = Daemon {
             flow,
@@ -244,6 +212,58 @@ fn report_unfit(handed: &Handed) {
         let event_id = "socket-unfit";
         warn!(event_id, why, "a socket that was handed over is not used");
     }
+}
+
+/// Its thread runs; the receiver hears of its end.
+async fn open_outbox(
+    config: &Config,
+    board: &Arc<Board>,
+) -> Result<(Arc<Outbox>, oneshot::Receiver<()>), StartError> {
+    let (outbox, writer) = Outbox::open(&config.outbox_file());
+    let report = Disk(board.clone());
+    let (ended, writer_ended) = oneshot::channel();
+    let write = move || {
+        writer.run(report);
+        // Nobody waits for it unless the daemon stops.
+        let _ = ended.send(());
+    };
+    Tasks::thread("outbox", write).map_err(StartError::Thread)?;
+    // A disk that does not answer is not waited for: calls come in, and what it holds is taken up later.
+    let _ = timeout(READ_WITHIN, outbox.was_read()).await;
+    Ok((Arc::new(outbox), writer_ended))
+}
+
+/// The addresses are those in use.
+fn serve(
+    doors: Vec<Bound>,
+    listener: &Listener<Flow>,
+    essential: &mut JoinSet<&'static str>,
+) -> Vec<SocketAddr> {
+    let addresses = doors.iter().filter_map(Bound::address).collect();
+    for bound in doors {
+        let listener = listener.clone();
+        essential.spawn(async move {
+            listener.serve(bound).await;
+            "a webhook listener"
+        });
+    }
+    addresses
+}
+
+fn open_control(
+    path: PathBuf,
+    flow: &Flow,
+    feeds: &Arc<Feeds>,
+    essential: &mut JoinSet<&'static str>,
+) -> Result<(), StartError> {
+    let socket = control::bind(&path).map_err(|source| StartError::Control { path, source })?;
+    let answer = commands::answerer(flow.clone(), feeds.clone());
+    let tasks = flow.tasks.clone();
+    essential.spawn(async move {
+        control::serve(socket, tasks, answer).await;
+        "the control socket"
+    });
+    Ok(())
 }
 
 /// The port for a collector on this box. Calls don't wait for anybody who counts them: one that can't be opened

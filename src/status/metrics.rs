@@ -73,49 +73,59 @@ fn webhook(page: &mut Page, status: &Status) {
 }
 
 fn accounts(page: &mut Page, status: &Status, now: Timestamp) {
-    let age = |then: Option<Timestamp>| then.map(|then| age(then, now));
-    page.each(
-        status,
-        "last_event_age_seconds",
-        Gauge,
-        "Since Hipcall last told of anything.",
-        |a| age(a.last_event),
-    );
-    page.each(
-        status,
-        "last_card_age_seconds",
-        Gauge,
-        "Since Hipcall last took a card.",
-        |a| age(a.last_card),
-    );
-    page.each(
-        status,
-        "last_card_seconds",
-        Gauge,
-        "From the last card's event to Hipcall's answer.",
-        |a| a.last_card_ms.map(|ms| ms / 1000.0),
-    );
-    page.each(
-        status,
-        "cards_delivered_total",
-        Counter,
-        "Cards that Hipcall took.",
-        |a| Some(a.delivered),
-    );
-    page.each(
-        status,
-        "cards_parked_total",
-        Counter,
-        "Cards that only a person can help.",
-        |a| Some(a.parked),
-    );
-    page.each(
-        status,
-        "comments_total",
-        Counter,
-        "Comments written for cards that came too late.",
-        |a| Some(a.comments),
-    );
+    type Value = fn(&AccountStatus, Timestamp) -> Option<f64>;
+    let values: [(&str, Kind, &str, Value); 7] = [
+        (
+            "last_event_age_seconds",
+            Gauge,
+            "Since Hipcall last told of anything.",
+            |a, now| a.last_event.map(|then| age(then, now) as f64),
+        ),
+        (
+            "last_card_age_seconds",
+            Gauge,
+            "Since Hipcall last took a card.",
+            |a, now| a.last_card.map(|then| age(then, now) as f64),
+        ),
+        (
+            "last_card_seconds",
+            Gauge,
+            "From the last card's event to Hipcall's answer.",
+            |a, _| a.last_card_ms.map(|ms| ms / 1000.0),
+        ),
+        (
+            "cards_delivered_total",
+            Counter,
+            "Cards that Hipcall took.",
+            |a, _| Some(a.delivered as f64),
+        ),
+        (
+            "cards_parked_total",
+            Counter,
+            "Cards that only a person can help.",
+            |a, _| Some(a.parked as f64),
+        ),
+        (
+            "comments_total",
+            Counter,
+            "Comments written for cards that came too late.",
+            |a, _| Some(a.comments as f64),
+        ),
+        (
+            "users",
+            Gauge,
+            "Hipcall users known by their addresses.",
+            |a, _| a.users.map(|users| users.known as f64),
+        ),
+    ];
+    for (name, kind, help, value) in values {
+        page.each(status, name, kind, help, |a| value(a, now));
+    }
+    reasons(page, status);
+}
+
+/// What became of an account's calls that brought no card in time.
+fn reasons(page: &mut Page, status: &Status) {
     let fates = "Cards that came too late to matter, by reason.";
     page.reasons(status, "cards_expired_total", fates, &Why::ALL, |a, why| {
         a.expired.get(&why)
@@ -131,13 +141,6 @@ fn accounts(page: &mut Page, status: &Status, now: Timestamp) {
         fates,
         &Skip::ALL,
         |a, why| a.skipped.get(&why),
-    );
-    page.each(
-        status,
-        "users",
-        Gauge,
-        "Hipcall users known by their addresses.",
-        |a| a.users.map(|users| users.known),
     );
 }
 

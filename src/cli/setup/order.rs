@@ -31,11 +31,7 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     let earlier = Earlier::read(config);
     let earlier =
         earlier.map_err(|e| Stop::Failed(format!("{} can't be read: {e}", config.display())))?;
-    let name = account::name(order.account.as_deref(), &earlier);
-    if is_name(&name).is_none() {
-        let what = "an account's name is up to 32 lower-case letters, digits or -";
-        return Err(Stop::Failed(format!("{name}: {what}")));
-    }
+    let name = named(order, &earlier)?;
     if let Some(file) = &order.ca_file {
         service.can_read(file).map_err(Stop::Failed)?;
     }
@@ -57,31 +53,19 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     let contacts = Box::pin(source::ask(talk, &around)).await?;
     let door = door::ask(talk, &service, &earlier).await?;
     let places = Places::of(config, &service, &earlier, &name);
+    let (token, webhook) = (places.token_text.clone(), places.webhook_text.clone());
+    let ca_file = earlier.text_at("hipcall", "ca-file").map(str::to_owned);
     let draft = Draft {
         locale: account.locale_tag.clone(),
         has_own_directories: !service.is_packaged,
-        ca_file: earlier
-            .text_at("hipcall", "ca-file")
-            .map(str::to_owned)
-            .or_else(|| order.ca_file.as_deref().map(shown)),
+        ca_file: ca_file.or_else(|| order.ca_file.as_deref().map(shown)),
         door: door.door.clone(),
-        account: account.draft(
-            &name,
-            places.token_text.clone(),
-            places.webhook_text.clone(),
-        ),
-        source: match contacts.source {
-            Source::Block(block) => {
-                Source::Block(block.replace(super::kind::SECRETS, &places.prefix))
-            }
-            Source::Kept => Source::Kept,
-        },
+        account: account.draft(&name, token, webhook),
+        source: with_secrets_at(contacts.source, &places.prefix),
     };
     talk.say("");
-    if !talk
-        .yes(&format!("Write {}", config.display()), "--yes")
-        .await?
-    {
+    let question = format!("Write {}", config.display());
+    if !talk.yes(&question, "--yes").await? {
         return Err(Stop::Failed("nothing was changed".into()));
     }
     let writing = Writing {
@@ -97,12 +81,18 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     let runs = Box::pin(started(talk, order, &earlier, &door, &name)).await?;
     let mut left = account.lacks;
     left.extend(contacts.to_do);
-    let command = match service.is_packaged {
-        true => "sudo ringcard".to_owned(),
-        false => format!("ringcard --config {}", quoted(config)),
-    };
+    let command = command(&service, config);
     farewell(talk, &command, &door.public, &written, &left);
     Ok(runs && left.is_empty() && !written.findings)
+}
+
+fn named(order: &Order, earlier: &Earlier) -> Result<String, Stop> {
+    let name = account::name(order.account.as_deref(), earlier);
+    if is_name(&name).is_none() {
+        let what = "an account's name is up to 32 lower-case letters, digits or -";
+        return Err(Stop::Failed(format!("{name}: {what}")));
+    }
+    Ok(name)
 }
 
 fn greet(talk: &mut Talk, config: &Path, earlier: &Earlier, name: &str) {
@@ -130,6 +120,22 @@ fn greet(talk: &mut Talk, config: &Path, earlier: &Earlier, name: &str) {
         talk.say(&format!(
             "This is about the account {name}; others stay as they are: {others}."
         ));
+    }
+}
+
+/// With the secrets' places in it; what is kept has them already.
+fn with_secrets_at(source: Source, prefix: &str) -> Source {
+    match source {
+        Source::Block(block) => Source::Block(block.replace(super::kind::SECRETS, prefix)),
+        Source::Kept => Source::Kept,
+    }
+}
+
+/// What this office's commands begin with.
+fn command(service: &Service, config: &Path) -> String {
+    match service.is_packaged {
+        true => "sudo ringcard".to_owned(),
+        false => format!("ringcard --config {}", quoted(config)),
     }
 }
 

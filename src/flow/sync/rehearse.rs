@@ -25,16 +25,8 @@ pub(super) fn rehearse(
     let (feed, witnesses) = (round.feed, round.witnesses);
     let identity = feed.source.records().identity_column();
     let identity = identity.map(|_| feed.join.unwrap_or(JoinBy::Key));
-    let mut rehearsing = Rehearsing {
-        old: Old::default(),
-        identity,
-        samples: Samples::default(),
-        changes: Changes::default(),
-        filling: Filling::default(),
-        numbers: 0,
-        callers: Recognition::new(&witnesses.ladder, &witnesses.callers),
-        progress,
-    };
+    let callers = Recognition::new(&witnesses.ladder, &witnesses.callers);
+    let mut rehearsing = Rehearsing::new(identity, callers, progress);
     let current = feed.shelf.current();
     let mut known = Recognition::new(&witnesses.ladder, &witnesses.callers);
     if let Some(current) = &current {
@@ -90,6 +82,25 @@ struct Rehearsing<'a> {
     numbers: u64,
     callers: Recognition<'a>,
     progress: &'a mut dyn FnMut(Progress),
+}
+
+impl<'a> Rehearsing<'a> {
+    fn new(
+        identity: Option<JoinBy>,
+        callers: Recognition<'a>,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Rehearsing<'a> {
+        Rehearsing {
+            old: Old::default(),
+            identity,
+            samples: Samples::default(),
+            changes: Changes::default(),
+            filling: Filling::default(),
+            numbers: 0,
+            callers,
+            progress,
+        }
+    }
 }
 
 impl Taker for Rehearsing<'_> {
