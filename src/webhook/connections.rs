@@ -1,11 +1,10 @@
 //! How many connections there may be, and which one goes when there are too many.
 //!
 //! The port is open to the internet, and whoever holds connections must not keep Hipcall out: at the bound
-//! one without a right secret is closed for the new one, the oldest of the network that has most of them. So
-//! who opens many pushes out his own, and not a handshake of Hipcall's. A connection that has shown a right
-//! secret, and is answering now, is never closed.
+//! the one that has longest shown no right secret is closed for the new one. But who opens many pushes out his
+//! own first, and not a handshake of Hipcall's. A connection that has shown a right secret, and is answering
+//! now, is never closed.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at once. Hipcall needs a few; each costs some 40 kB with TLS.
 pub const CONNECTIONS: usize = 256;
+/// A network with more strangers than this gives up one of its own. Less could be Hipcall's, in a burst of calls.
+const STRANGERS: usize = 32;
 
 #[derive(Clone, Default)]
 pub(super) struct Connections(Arc<Mutex<State>>);
@@ -157,12 +158,9 @@ impl State {
         }
         let worth = |open: &Open| {
             let trusted = open.marks.is_trusted();
-            let among = match trusted {
-                true => 0,
-                false => strangers.get(&open.from).copied().unwrap_or_default(),
-            };
+            let is_one_of_many = !trusted && strangers.get(&open.from) > Some(&STRANGERS);
             let used = open.marks.last_used.load(Ordering::Relaxed);
-            (trusted, Reverse(among), used)
+            (trusted, !is_one_of_many, used)
         };
         let may_go = |open: &Open| !(open.marks.is_trusted() && open.marks.is_busy());
         let those = self.open.iter().filter(|(_, open)| may_go(open));
@@ -246,6 +244,21 @@ mod tests {
         assert_eq!(closed, (0..closed.len()).collect::<Vec<_>>());
         assert!(from("::ffff:192.0.2.1") == from("192.0.2.1"));
         assert!(from("2001:db8:0:8::1") != from("2001:db8:0:7::1"));
+    }
+
+    #[test]
+    fn of_many_networks_with_few_each_the_oldest_goes_whoever_has_more() {
+        let all = Connections::default();
+        let scanners: Vec<Place> = (0..CONNECTIONS - STRANGERS)
+            .map(|n| {
+                all.admit(from(&format!("198.51.{}.{}", n / 100, n % 100)))
+                    .unwrap()
+            })
+            .collect();
+        let hipcall = (0..STRANGERS).map(|_| all.admit(from("192.0.2.1")).unwrap());
+        let hipcall: Vec<Place> = hipcall.collect();
+        let _new = all.admit(from("203.0.113.1")).unwrap();
+        assert_eq!((closed(&scanners), closed(&hipcall)), (vec![0], vec![]));
     }
 
     #[test]

@@ -241,6 +241,39 @@ mod tests {
         async fn receive(&self, _: Arc<str>, _: Result<Event, Unreadable>, _: std::time::Instant) {}
     }
 
+    #[tokio::test]
+    async fn one_too_many_is_told_of() {
+        #[derive(Default)]
+        struct Told(std::sync::Mutex<Vec<String>>);
+        impl Reception for Told {
+            async fn receive(
+                &self,
+                _: Arc<str>,
+                _: Result<Event, Unreadable>,
+                _: std::time::Instant,
+            ) {
+            }
+
+            fn not_taken(&self, why: &NotTaken) {
+                self.0.lock().unwrap().push(why.to_string());
+            }
+        }
+        let gate = Arc::new(ArcSwap::from_pointee(Gate::new([])));
+        let told = Arc::new(Told::default());
+        let listener = Listener::new(gate, told.clone(), Tasks::default());
+        let places: Vec<Place> = (0..super::super::CONNECTIONS)
+            .map(|_| listener.service.connections.admit(None).unwrap())
+            .collect();
+        let _busy: Vec<_> = places.iter().map(|p| p.marks.begin()).collect();
+        places.iter().for_each(|p| p.marks.trust());
+        let (_peer, stream) = tokio::net::UnixStream::pair().unwrap();
+        listener.let_in(Caller::Unix(stream));
+        assert_eq!(
+            *told.0.lock().unwrap(),
+            ["a connection was closed: 256 others are being answered"]
+        );
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_says_nothing_is_closed() {
         for said in ["", "PRI * HTTP/2", "POST /hooks/"] {
