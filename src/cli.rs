@@ -101,9 +101,13 @@ pub fn main() -> ExitCode {
     let end = runtime.block_on(command(arguments, handed));
     // A thread that a dead network share holds would keep the process, and with it the next start, waiting.
     runtime.shutdown_background();
-    match end {
-        Ok(code) => code,
-        Err(Failure::Config(e)) => {
+    end.unwrap_or_else(|failure| told(&failure, may_see))
+}
+
+/// `may_see`: whoever asks may read the secrets, so a file that can't be read is truly at fault.
+fn told(failure: &Failure, may_see: bool) -> ExitCode {
+    match failure {
+        Failure::Config(e) => {
             complain(&e.to_string());
             if !may_see {
                 complain(
@@ -112,8 +116,8 @@ pub fn main() -> ExitCode {
             }
             ExitCode::from(EXIT_CONFIG)
         }
-        Err(e) => {
-            complain(&chain::of(&e));
+        e => {
+            complain(&chain::of(e));
             ExitCode::FAILURE
         }
     }

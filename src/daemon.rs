@@ -9,6 +9,7 @@ mod alive;
 mod commands;
 mod credentials;
 mod crew;
+mod disk;
 mod explain;
 mod feeds;
 mod housekeeping;

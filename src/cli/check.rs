@@ -13,7 +13,7 @@ use super::doctor;
 use super::source::Sample;
 use super::terminal::{complain, progress, say};
 use super::{Failure, load};
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::domain::expiry::near;
 use crate::domain::tally::counted;
 use crate::flow::feed::Secrets;
@@ -63,14 +63,7 @@ pub(super) async fn check(path: &Path) -> Result<ExitCode, Failure> {
         .iter()
         .for_each(|told| say(told));
     for source in &config.sources {
-        let state = config.source_directory(source.name());
-        let opened = source.open(&state);
-        let result = match opened.abilities().is_remote {
-            true => look(opened).await,
-            false => read(source),
-        };
-        progress("");
-        match result {
+        match looked_at(&config, source).await {
             Ok(report) => say(&format!("source {report}")),
             Err(fault) => faults.push(format!("source {}: {fault}", source.name())),
         }
@@ -150,6 +143,17 @@ fn state_directory(config: &Config) -> Result<String, String> {
 
 /// Reads one record of a source that is asked over the network: whether it answers, and lets us in. Reading
 /// everything would take from what it allows in a day.
+/// What is to be said of it, or what is wrong with it.
+async fn looked_at(config: &Config, source: &SourceConfig) -> Result<String, String> {
+    let opened = source.open(&config.source_directory(source.name()));
+    let result = match opened.abilities().is_remote {
+        true => look(opened).await,
+        false => read(source),
+    };
+    progress("");
+    result
+}
+
 async fn look(source: Source) -> Result<String, String> {
     let name = source.name().to_owned();
     let halt = CancellationToken::new();
@@ -178,7 +182,7 @@ async fn look(source: Source) -> Result<String, String> {
 }
 
 /// Reads the whole source and publishes nothing.
-fn read(source: &crate::config::SourceConfig) -> Result<String, String> {
+fn read(source: &SourceConfig) -> Result<String, String> {
     let nowhere = tempfile::tempdir().map_err(|e| e.to_string())?;
     let (shelf, _) = Shelf::open(nowhere.path().into()).map_err(|e| chain::of(&e))?;
     let feed = Feed::open(source, shelf.into(), nowhere.path());

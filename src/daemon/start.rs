@@ -6,18 +6,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
-    Daemon, Fixed, commands, credentials, feeds::Feeds, housekeeping, owners::Keepers, resume,
+    Daemon, Fixed, commands, credentials, disk, feeds::Feeds, housekeeping, owners::Keepers, resume,
 };
 use crate::config::Config;
 use crate::domain::phone::{PhoneNumber, Region};
@@ -26,17 +23,13 @@ use crate::flow::office::{Flow, Office, OfficeError};
 use crate::status::{AlarmId, Board, metrics};
 use crate::store::outbox::Outbox;
 use crate::store::replica::ReplicaError;
-use crate::store::writer::DiskReport;
-use crate::store::{LockError, StateLock, stall};
+use crate::store::{LockError, StateLock};
 use crate::system::clock::Clock;
 use crate::system::{chain, control, notify};
 use crate::tasks::Tasks;
 use crate::webhook::{
     Bound, CertificateError, Door, Gate, Handed, Identity, Listener, NothingHanded, Page,
 };
-
-/// How long the start waits for the outbox's file, which takes 0.2 s with everything in it (measured).
-const READ_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// Where collectors look by themselves.
 const METRICS_PATH: &str = "/metrics";
@@ -89,7 +82,7 @@ impl Daemon {
         let lock = StateLock::take(&config.state_directory)?;
         let (fixed, control_path) = (Fixed::of(&config), config.control_socket());
         let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
-        let (outbox, writer_ended) = open_outbox(&config, &board).await?;
+        let (outbox, writer_ended) = disk::open_outbox(&config, &board).await?;
         let identity = match doors.iter().any(Door::is_tls) {
             true => Some(Arc::new(identity(&config)?)),
             false => None,
@@ -97,20 +90,7 @@ impl Daemon {
         let gate = Arc::new(ArcSwap::from_pointee(gate(&config)));
         let schedules = super::feeds::schedules(&config, config_path.clone());
         let warm_up = config.accounts.first().map(|a| a.region);
-        let callers = Arc::new(Recent::open(config.callers_file()));
-        let (office, damaged) = Office::open(config, None)?;
-        report_damaged(&damaged);
-        announce(&board, &office);
-        let office = Arc::new(ArcSwap::from_pointee(office));
-        let flow = Flow {
-            office,
-            outbox,
-            board,
-            callers,
-            clock,
-            renewed: Arc::default(),
-            tasks: tasks.clone(),
-        };
+        let flow = flow(config, clock, outbox, board, tasks.clone())?;
 
         let mut essential = JoinSet::new();
         let listener = Listener::new(gate.clone(), Arc::new(flow.clone()), tasks.clone());
@@ -147,7 +127,7 @@ impl Daemon {
             let _ = region.map(|r| PhoneNumber::parse("+905325550101", r));
         });
         resume(&self.flow, self.flow.outbox.resume());
-        self.flow.tasks.spawn(watch_disk(self.flow.clone()));
+        self.flow.tasks.spawn(disk::watch(self.flow.clone()));
         self.flow.tasks.spawn(credentials::watch(self.flow.clone()));
         self.feeds.begin(&self.flow, schedules);
         self.owners.begin(&self.flow);
@@ -177,6 +157,29 @@ impl Daemon {
             w.certificate_fingerprint = fingerprint;
         });
     }
+}
+
+/// Opens what an event meets, and says what of it was damaged.
+fn flow(
+    config: Config,
+    clock: Clock,
+    outbox: Arc<Outbox>,
+    board: Arc<Board>,
+    tasks: Tasks,
+) -> Result<Flow, StartError> {
+    let callers = Arc::new(Recent::open(config.callers_file()));
+    let (office, damaged) = Office::open(config, None)?;
+    report_damaged(&damaged);
+    announce(&board, &office);
+    Ok(Flow {
+        office: Arc::new(ArcSwap::from_pointee(office)),
+        outbox,
+        board,
+        callers,
+        clock,
+        renewed: Arc::default(),
+        tasks,
+    })
 }
 
 fn identity(config: &Config) -> Result<Identity, CertificateError> {
@@ -212,25 +215,6 @@ fn report_unfit(handed: &Handed) {
         let event_id = "socket-unfit";
         warn!(event_id, why, "a socket that was handed over is not used");
     }
-}
-
-/// Its thread runs; the receiver hears of its end.
-async fn open_outbox(
-    config: &Config,
-    board: &Arc<Board>,
-) -> Result<(Arc<Outbox>, oneshot::Receiver<()>), StartError> {
-    let (outbox, writer) = Outbox::open(&config.outbox_file());
-    let report = Disk(board.clone());
-    let (ended, writer_ended) = oneshot::channel();
-    let write = move || {
-        writer.run(report);
-        // Nobody waits for it unless the daemon stops.
-        let _ = ended.send(());
-    };
-    Tasks::thread("outbox", write).map_err(StartError::Thread)?;
-    // A disk that does not answer is not waited for: calls come in, and what it holds is taken up later.
-    let _ = timeout(READ_WITHIN, outbox.was_read()).await;
-    Ok((Arc::new(outbox), writer_ended))
 }
 
 /// The addresses are those in use.
@@ -347,52 +331,5 @@ fn report_not_set_up(board: &Board) {
                   configuration, then: systemctl reload ringcard";
     if board.raise(AlarmId::NotSetUp, "setup", what, advice) {
         warn!(event_id = "not-set-up", advice, "{what}");
-    }
-}
-
-/// Tells when the disk does not answer, and sends the cards on one that could not be read until now.
-async fn watch_disk(flow: Flow) {
-    let late = async {
-        loop {
-            resume(&flow, flow.outbox.found_late().await);
-        }
-    };
-    tokio::select! {
-        () = flow.tasks.stopping() => {}
-        () = stall::watch(&flow.outbox, Disk(flow.board.clone())) => {}
-        () = late => {}
-    }
-}
-
-/// Tells of the outbox's disk.
-struct Disk(Arc<Board>);
-
-impl DiskReport for Disk {
-    fn disk_refused(&mut self, reason: &str, advice: &str) {
-        let what = format!("the outbox can't be written: {reason}");
-        if self.0.raise(AlarmId::DiskRefused, "disk", &what, advice) {
-            error!(
-                event_id = "disk-refused",
-                reason, "cards live in memory only until the disk is back"
-            );
-        }
-    }
-
-    fn disk_recovered(&mut self) {
-        self.0.clear(AlarmId::DiskRefused, "disk");
-    }
-
-    fn outbox_damaged(&mut self, what: &str) {
-        let advice = "replace the SD card if power was not lost; this is told for a day";
-        self.0.raise(AlarmId::OutboxDamaged, "outbox", what, advice);
-        error!(
-            event_id = "outbox-damaged",
-            reason = what,
-            "a new outbox was begun"
-        );
-    }
-
-    fn damage_is_past(&mut self) {
-        self.0.clear(AlarmId::OutboxDamaged, "outbox");
     }
 }

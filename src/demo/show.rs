@@ -156,17 +156,21 @@ impl Stage {
             self.scene(&panel, &daemon, scene).await;
         }
         if !once {
-            let last = self.by_hand.last().map_or("", String::as_str);
-            say(&format!(
-                "Ringcard stays up. Place a call yourself (each by-hand-1 to {last} is one call):"
-            ));
-            say(&curl(office, &host));
-            say("Ctrl-C ends.");
-            self.watch(Some(&daemon)).await?;
+            self.stay(office, &host, &daemon).await?;
         }
         daemon.stop().await;
         self.hipcall.stop().await;
         Ok(())
+    }
+
+    async fn stay(&self, office: &Office, host: &str, daemon: &Daemon) -> Result<(), Failed> {
+        let last = self.by_hand.last().map_or("", String::as_str);
+        say(&format!(
+            "Ringcard stays up. Place a call yourself (each by-hand-1 to {last} is one call):"
+        ));
+        say(&curl(office, host));
+        say("Ctrl-C ends.");
+        self.watch(Some(daemon)).await
     }
 
     async fn scene(&self, panel: &Panel, daemon: &Daemon, scene: &Scene) {

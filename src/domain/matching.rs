@@ -65,59 +65,79 @@ pub struct Choice {
     pub shared: Shared,
 }
 
+impl Choice {
+    fn new(contact: Contact, origin: &Origin, shared: Shared) -> Choice {
+        Choice {
+            contact,
+            origin: origin.clone(),
+            shared,
+        }
+    }
+
+    /// A company, but not whose account it is: the caller need not be the one whose ids the record has.
+    fn company(company: Contact, origin: &Origin) -> Choice {
+        let ids = Ids::default();
+        Choice::new(Contact { ids, ..company }, origin, Shared::Company)
+    }
+}
+
 /// Chooses among all contacts that a rung found. A rung that is not exact has to find only one, or only one
 /// company: a guess is not made twice.
 pub fn choose(candidates: &[Candidate], rung: Rung, sharing: Sharing) -> Result<Choice, Skip> {
     let Some(first) = candidates.first() else {
         return Err(Skip::UnknownCaller);
     };
-    let choice = |contact, shared| Choice {
-        contact,
-        origin: first.origin.clone(),
-        shared,
-    };
+    let origin = &first.origin;
     if candidates.len() > CANDIDATES {
         return Err(Skip::SharedNumber);
     }
     if rung == Rung::HeadOffice {
-        // Without one company the block is nobody's, and the caller as unknown as before. Whoever calls from an
-        // unknown extension need not be the one whose account the company has.
+        // Without one company the block is nobody's, and the caller, at an unknown extension, as unknown as before.
         let company = one_company(candidates).ok_or(Skip::UnknownCaller)?;
-        let ids = Ids::default();
-        return Ok(choice(Contact { ids, ..company }, Shared::Company));
+        return Ok(Choice::company(company, origin));
     }
     if candidates
         .iter()
         .all(|c| same_card(&c.contact, &first.contact))
     {
-        return Ok(choice(
-            one_of_equals(candidates, &first.contact),
-            Shared::No,
-        ));
+        let contact = one_of_equals(candidates, &first.contact);
+        return Ok(Choice::new(contact, origin, Shared::No));
     }
     if let Some(company) = one_company(candidates) {
-        return Ok(choice(company, Shared::Company));
+        return Ok(Choice::new(company, origin, Shared::Company));
     }
     if rung != Rung::Exact {
         return Err(Skip::SharedNumber);
     }
+    by_sharing(candidates, first, sharing)
+}
+
+/// Several people have the number, and not one company: what the office wants to see then.
+fn by_sharing(
+    candidates: &[Candidate],
+    first: &Candidate,
+    sharing: Sharing,
+) -> Result<Choice, Skip> {
     match sharing {
         Sharing::None => Err(Skip::SharedNumber),
-        Sharing::List => Ok(choice(listed(candidates), Shared::Several)),
+        Sharing::List => Ok(Choice::new(
+            listed(candidates),
+            &first.origin,
+            Shared::Several,
+        )),
         Sharing::CompanyOnly => {
             let with_company: Vec<Candidate> = with_company(candidates).cloned().collect();
             let company = one_company(&with_company).ok_or(Skip::SharedNumber)?;
-            let ids = Ids::default();
-            Ok(choice(Contact { ids, ..company }, Shared::Company))
+            Ok(Choice::company(company, &first.origin))
         }
         Sharing::First => {
             let newest = |c: &&Candidate| (c.source, std::cmp::Reverse(c.contact.updated));
             let newest = candidates.iter().min_by_key(newest).unwrap_or(first);
-            Ok(Choice {
-                contact: newest.contact.clone(),
-                origin: newest.origin.clone(),
-                shared: Shared::No,
-            })
+            Ok(Choice::new(
+                newest.contact.clone(),
+                &newest.origin,
+                Shared::No,
+            ))
         }
     }
 }

@@ -72,53 +72,55 @@ fn webhook(page: &mut Page, status: &Status) {
     page.sample(name, &[], status.webhook.turned_away);
 }
 
+type Value = fn(&AccountStatus, Timestamp) -> Option<f64>;
+/// What is measured of each account.
+const OF_AN_ACCOUNT: [(&str, Kind, &str, Value); 7] = [
+    (
+        "last_event_age_seconds",
+        Gauge,
+        "Since Hipcall last told of anything.",
+        |a, now| a.last_event.map(|then| age(then, now) as f64),
+    ),
+    (
+        "last_card_age_seconds",
+        Gauge,
+        "Since Hipcall last took a card.",
+        |a, now| a.last_card.map(|then| age(then, now) as f64),
+    ),
+    (
+        "last_card_seconds",
+        Gauge,
+        "From the last card's event to Hipcall's answer.",
+        |a, _| a.last_card_ms.map(|ms| ms / 1000.0),
+    ),
+    (
+        "cards_delivered_total",
+        Counter,
+        "Cards that Hipcall took.",
+        |a, _| Some(a.delivered as f64),
+    ),
+    (
+        "cards_parked_total",
+        Counter,
+        "Cards that only a person can help.",
+        |a, _| Some(a.parked as f64),
+    ),
+    (
+        "comments_total",
+        Counter,
+        "Comments written for cards that came too late.",
+        |a, _| Some(a.comments as f64),
+    ),
+    (
+        "users",
+        Gauge,
+        "Hipcall users known by their addresses.",
+        |a, _| a.users.map(|users| users.known as f64),
+    ),
+];
+
 fn accounts(page: &mut Page, status: &Status, now: Timestamp) {
-    type Value = fn(&AccountStatus, Timestamp) -> Option<f64>;
-    let values: [(&str, Kind, &str, Value); 7] = [
-        (
-            "last_event_age_seconds",
-            Gauge,
-            "Since Hipcall last told of anything.",
-            |a, now| a.last_event.map(|then| age(then, now) as f64),
-        ),
-        (
-            "last_card_age_seconds",
-            Gauge,
-            "Since Hipcall last took a card.",
-            |a, now| a.last_card.map(|then| age(then, now) as f64),
-        ),
-        (
-            "last_card_seconds",
-            Gauge,
-            "From the last card's event to Hipcall's answer.",
-            |a, _| a.last_card_ms.map(|ms| ms / 1000.0),
-        ),
-        (
-            "cards_delivered_total",
-            Counter,
-            "Cards that Hipcall took.",
-            |a, _| Some(a.delivered as f64),
-        ),
-        (
-            "cards_parked_total",
-            Counter,
-            "Cards that only a person can help.",
-            |a, _| Some(a.parked as f64),
-        ),
-        (
-            "comments_total",
-            Counter,
-            "Comments written for cards that came too late.",
-            |a, _| Some(a.comments as f64),
-        ),
-        (
-            "users",
-            Gauge,
-            "Hipcall users known by their addresses.",
-            |a, _| a.users.map(|users| users.known as f64),
-        ),
-    ];
-    for (name, kind, help, value) in values {
+    for (name, kind, help, value) in OF_AN_ACCOUNT {
         page.each(status, name, kind, help, |a| value(a, now));
     }
     reasons(page, status);

@@ -70,26 +70,7 @@ fn service(unit: &Unit) -> Vec<Finding> {
             "install the package: sudo apt install ./ringcard_*.deb",
         )];
     }
-    let mut findings = vec![match (of("ActiveState"), of("SubState")) {
-        ("active", _) => UNIT.ok(name, "active"),
-        ("reloading", _) => UNIT.ok(name, "reloading"),
-        (_, "auto-restart") => UNIT.fail(
-            name,
-            "it ends again and again, and systemd starts it anew",
-            "journalctl -u ringcard -n 50 tells why",
-        ),
-        ("failed", _) if of("ExecMainStatus") == REFUSED => UNIT.fail(
-            name,
-            "it was refused its configuration, and is not started again",
-            "mend what is listed above, then: sudo systemctl start ringcard",
-        ),
-        ("failed", _) => UNIT.fail(
-            name,
-            format!("failed: {}", of("Result")),
-            "journalctl -u ringcard -n 50 tells why; then: sudo systemctl start ringcard",
-        ),
-        (state, _) => UNIT.fail(name, format!("is {state}"), "sudo systemctl start ringcard"),
-    }];
+    let mut findings = vec![state(unit)];
     if !matches!(
         of("UnitFileState"),
         "enabled" | "enabled-runtime" | "static" | "indirect"
@@ -111,6 +92,32 @@ fn service(unit: &Unit) -> Vec<Finding> {
         findings.push(UNIT.warn(name, what, "sudo systemctl daemon-reload"));
     }
     findings
+}
+
+/// Whether the service runs, and what to do where it does not.
+fn state(unit: &Unit) -> Finding {
+    let of = |key: &str| unit.get(key).map_or("", String::as_str);
+    let name = UNITS[0];
+    match (of("ActiveState"), of("SubState")) {
+        ("active", _) => UNIT.ok(name, "active"),
+        ("reloading", _) => UNIT.ok(name, "reloading"),
+        (_, "auto-restart") => UNIT.fail(
+            name,
+            "it ends again and again, and systemd starts it anew",
+            "journalctl -u ringcard -n 50 tells why",
+        ),
+        ("failed", _) if of("ExecMainStatus") == REFUSED => UNIT.fail(
+            name,
+            "it was refused its configuration, and is not started again",
+            "mend what is listed above, then: sudo systemctl start ringcard",
+        ),
+        ("failed", _) => UNIT.fail(
+            name,
+            format!("failed: {}", of("Result")),
+            "journalctl -u ringcard -n 50 tells why; then: sudo systemctl start ringcard",
+        ),
+        (state, _) => UNIT.fail(name, format!("is {state}"), "sudo systemctl start ringcard"),
+    }
 }
 
 /// Ringcard works without one, so only a socket that is there and shut is a fault.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::draft;
 use super::earlier::Earlier;
 use super::talk::{Question, Stop, Talk, Tries, marked};
+use super::write::Places;
 use crate::config::Secret;
 use crate::domain::money::Locale;
 use crate::domain::phone::Region;
@@ -288,13 +289,13 @@ async fn locale(talk: &mut Talk, usual: String) -> Result<(Locale, String), Stop
 }
 
 impl Answered {
-    pub(super) fn draft(&self, name: &str, token: String, secrets: String) -> draft::Account {
+    pub(super) fn draft(&self, name: &str, places: &Places) -> draft::Account {
         draft::Account {
             name: name.to_owned(),
             node: self.node.clone(),
             region: self.region_code.clone(),
-            token,
-            secrets,
+            token: places.token_text.clone(),
+            secrets: places.webhook_text.clone(),
         }
     }
 }

@@ -115,32 +115,32 @@ fn blanks(lines: &[String]) -> Vec<Blank> {
         if OURS.contains(&key.as_str()) {
             continue;
         }
-        let beside = text.split_once("  # ").map_or("", |(_, said)| said.trim());
-        let secret = value.get("file").and_then(Value::as_str);
-        let file = secret.and_then(|path| path.strip_prefix(SECRETS));
-        match (value.as_str(), file) {
-            (Some(example), _) => blanks.push(Blank {
-                line,
-                key,
-                example: example.to_owned(),
-                about: if beside.is_empty() {
-                    said
-                } else {
-                    beside.to_owned()
-                },
-                file: None,
-            }),
-            (None, Some(file)) => blanks.push(Blank {
-                line,
-                key,
-                example: String::new(),
-                about: String::new(),
-                file: Some(file.to_owned()),
-            }),
-            (None, None) => {}
-        }
+        let beside = text
+            .split_once("  # ")
+            .map(|(_, said)| said.trim().to_owned());
+        let about = beside.filter(|said| !said.is_empty()).unwrap_or(said);
+        blanks.extend(blank(line, key, &value, about));
     }
     blanks
+}
+
+/// A text, or a secret's file; of anything else the block's own value stays.
+fn blank(line: usize, key: String, value: &Value, about: String) -> Option<Blank> {
+    let (example, about, file) = match value.as_str() {
+        Some(example) => (example.to_owned(), about, None),
+        None => {
+            let path = value.get("file")?.as_str()?;
+            let file = path.strip_prefix(SECRETS)?.to_owned();
+            (String::new(), String::new(), Some(file))
+        }
+    };
+    Some(Blank {
+        line,
+        key,
+        example,
+        about,
+        file,
+    })
 }
 
 fn entry(line: &str) -> Option<(String, Value)> {

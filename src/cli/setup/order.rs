@@ -28,9 +28,8 @@ pub(super) struct Order {
 pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     let config = order.config.as_path();
     let service = Service::of(config);
-    let earlier = Earlier::read(config);
-    let earlier =
-        earlier.map_err(|e| Stop::Failed(format!("{} can't be read: {e}", config.display())))?;
+    let unread = |e| Stop::Failed(format!("{} can't be read: {e}", config.display()));
+    let earlier = Earlier::read(config).map_err(unread)?;
     let name = named(order, &earlier)?;
     if let Some(file) = &order.ca_file {
         service.can_read(file).map_err(Stop::Failed)?;
@@ -45,29 +44,21 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
         config,
         service: &service,
         earlier: &earlier,
-        region: account.region,
-        region_code: &account.region_code,
-        locale: account.locale,
-        locale_tag: &account.locale_tag,
+        account: &account,
     };
     let contacts = Box::pin(source::ask(talk, &around)).await?;
     let door = door::ask(talk, &service, &earlier).await?;
     let places = Places::of(config, &service, &earlier, &name);
-    let (token, webhook) = (places.token_text.clone(), places.webhook_text.clone());
     let ca_file = earlier.text_at("hipcall", "ca-file").map(str::to_owned);
     let draft = Draft {
         locale: account.locale_tag.clone(),
         has_own_directories: !service.is_packaged,
         ca_file: ca_file.or_else(|| order.ca_file.as_deref().map(shown)),
         door: door.door.clone(),
-        account: account.draft(&name, token, webhook),
+        account: account.draft(&name, &places),
         source: with_secrets_at(contacts.source, &places.prefix),
     };
-    talk.say("");
-    let question = format!("Write {}", config.display());
-    if !talk.yes(&question, "--yes").await? {
-        return Err(Stop::Failed("nothing was changed".into()));
-    }
+    agree(talk, config).await?;
     let writing = Writing {
         config,
         service: &service,
@@ -79,11 +70,19 @@ pub(super) async fn run(talk: &mut Talk, order: &Order) -> Result<bool, Stop> {
     };
     let written = Box::pin(writing.write(talk)).await?;
     let runs = Box::pin(started(talk, order, &earlier, &door, &name)).await?;
-    let mut left = account.lacks;
-    left.extend(contacts.to_do);
+    let left = [account.lacks, contacts.to_do].concat();
     let command = command(&service, config);
     farewell(talk, &command, &door.public, &written, &left);
     Ok(runs && left.is_empty() && !written.findings)
+}
+
+async fn agree(talk: &mut Talk, config: &Path) -> Result<(), Stop> {
+    talk.say("");
+    let question = format!("Write {}", config.display());
+    match talk.yes(&question, "--yes").await? {
+        true => Ok(()),
+        false => Err(Stop::Failed("nothing was changed".into())),
+    }
 }
 
 fn named(order: &Order, earlier: &Earlier) -> Result<String, Stop> {

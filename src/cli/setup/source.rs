@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::Value;
 
+use super::account;
 use super::columns::{Mapping, Table, propose};
 use super::draft;
 use super::earlier::Earlier;
@@ -16,8 +17,7 @@ use super::trial::{self, Sheet};
 use crate::cli::source::{Kind, kinds};
 use crate::config::Secret;
 use crate::domain::dialling::Dialling;
-use crate::domain::money::{Currency, Locale};
-use crate::domain::phone::Region;
+use crate::domain::money::Currency;
 
 /// Where the package has exports dropped.
 pub(super) const DROP_FOLDER: &str = "/var/lib/ringcard-import";
@@ -31,10 +31,7 @@ pub(super) struct Around<'a> {
     pub(super) config: &'a Path,
     pub(super) service: &'a Service,
     pub(super) earlier: &'a Earlier,
-    pub(super) region: Region,
-    pub(super) region_code: &'a str,
-    pub(super) locale: Locale,
-    pub(super) locale_tag: &'a str,
+    pub(super) account: &'a account::Answered,
 }
 
 pub(super) struct Answered {
@@ -74,8 +71,8 @@ impl Around<'_> {
             "locale = {}\n[webhook]\nlisten = \"127.0.0.1:1\"\n[[account]]\nname = \"setup\"\n\
              node = \"https://127.0.0.1\"\nregion = {}\ntoken = {{ file = {token} }}\n\
              webhook-secrets = {{ file = {webhook} }}\n\n{block}",
-            Value::from(self.locale_tag),
-            Value::from(self.region_code)
+            Value::from(self.account.locale_tag.as_str()),
+            Value::from(self.account.region_code.as_str())
         ))
     }
 }
@@ -200,7 +197,7 @@ async fn sheet(
     folder: Option<&Path>,
 ) -> Result<Result<Answered, String>, Stop> {
     let sheet = Sheet::of(path);
-    let dialling = Dialling::of(around.region);
+    let dialling = Dialling::of(around.account.region);
     let table = match trial::look(path, sheet, &dialling).await {
         Ok(table) => table,
         Err(wrong) => return Ok(Err(wrong)),
@@ -209,7 +206,7 @@ async fn sheet(
         "\n   Its columns, and what I take them for ({}):",
         path.display()
     ));
-    let mut mapping = propose(&table, &dialling, around.locale);
+    let mut mapping = propose(&table, &dialling, around.account.locale);
     let block =
         |location: &str, place: &Path, mapping: &Mapping| block(sheet, location, place, mapping);
     loop {
@@ -272,7 +269,7 @@ async fn confirm(
         match mapping.change(&answer, &table.header) {
             Ok(()) => {
                 let decimal = mapping.decimal.filter(|_| answer.starts_with("decimal"));
-                mapping.learn_decimal(table, around.locale);
+                mapping.learn_decimal(table, around.account.locale);
                 mapping.decimal = decimal.or(mapping.decimal);
             }
             Err(wrong) => talk.wrong(&question, &wrong, &mut tries)?,
@@ -287,7 +284,7 @@ async fn currency(talk: &mut Talk, around: &Around<'_>, mapping: &mut Mapping) -
         return Ok(());
     }
     let question = Question::new("Which currency are the balances in", "--currency");
-    let question = question.usual(currency_of(around.region_code).map(str::to_owned));
+    let question = question.usual(currency_of(&around.account.region_code).map(str::to_owned));
     let judge = |answer: &str| {
         let currency = Currency::parse(answer).map(|c| c.code().to_owned());
         currency.ok_or_else(|| "that is no currency's code, such as TRY or EUR".to_owned())

@@ -28,39 +28,35 @@ pub(crate) fn notes(sample: &Sample, source: &Source) -> Vec<String> {
             "mapped, and empty in all of these records: {empty}"
         ));
     }
-    let half = |count: usize| count > 0 && 2 * count >= records.len();
-    let all = records.len();
-    let without = |has: &dyn Fn(&Contact) -> bool| {
-        let has = |r: &&Record| r.contact.as_ref().is_some_and(has);
-        all - records.iter().filter(has).count()
-    };
     match kind {
         Kind::Contacts => {
-            let count = records.iter().filter(|r| has_no_number(r)).count();
-            if half(count) {
-                notes.push(format!(
-                    "{count} of {all} records have no number that can be used, and no call will find them: map \
-                     the columns that hold numbers"
-                ));
-            }
+            let lacking = "have no number that can be used, and no call will find them: map the columns that hold \
+                           numbers";
+            notes.extend(half_of(records, has_no_number, lacking));
         }
         Kind::Balances(_) => {
-            let count = without(&|_| true);
-            if half(count) {
-                notes.push(format!(
-                    "{count} of {all} records belong to nobody: look at the columns join and join-by"
-                ));
-            }
-            let mapped = source.records().mapping.balance.is_some();
-            let count = without(&|c| c.balance.is_some());
-            if mapped && half(count) {
-                notes.push(format!(
-                    "{count} of {all} records have no balance that can be used"
+            let is_nobodys = |r: &Record| r.contact.is_none();
+            let lacking = "belong to nobody: look at the columns join and join-by";
+            notes.extend(half_of(records, is_nobodys, lacking));
+            let has_balance = |c: &Contact| c.balance.is_some();
+            let has_none = |r: &Record| !r.contact.as_ref().is_some_and(has_balance);
+            if source.records().mapping.balance.is_some() {
+                notes.extend(half_of(
+                    records,
+                    has_none,
+                    "have no balance that can be used",
                 ));
             }
         }
     }
     notes
+}
+
+/// Told of what half of the records lack, or more.
+fn half_of(records: &[Record], lacks: impl Fn(&Record) -> bool, lacking: &str) -> Option<String> {
+    let (count, all) = (records.iter().filter(|r| lacks(r)).count(), records.len());
+    let is_half = count > 0 && 2 * count >= all;
+    is_half.then(|| format!("{count} of {all} records {lacking}"))
 }
 
 /// Of one that is rejected for another reason it is not known.

@@ -148,16 +148,7 @@ fn tls(section: &Section<'_>) -> Option<Tls> {
 }
 
 fn queries(section: &Section<'_>, engine: Engine) -> Option<Queries> {
-    let query = section.required_text("query", "the query that gives every record");
-    let query = query.filter(|query| match (query.trim().is_empty(), query.contains(Queries::CURSOR)) {
-        (true, _) => section.wrong::<()>("query", "is empty").is_some(),
-        (_, true) => {
-            let what = "gives every record, so {{cursor}} can't be in it; with cursor = \"...\" the changes are asked \
-                        for by the same query with a condition around it, or by changes-query";
-            section.wrong::<()>("query", what).is_some()
-        }
-        _ => true,
-    });
+    let query = query_for_all(section);
     let cursor = section.text("cursor");
     let overlap = section.duration(
         "overlap",
@@ -197,6 +188,19 @@ fn queries(section: &Section<'_>, engine: Engine) -> Option<Queries> {
         guard,
         valid_until,
     })
+}
+
+fn query_for_all(section: &Section<'_>) -> Option<String> {
+    let query = section.required_text("query", "the query that gives every record")?;
+    if query.trim().is_empty() {
+        return section.wrong("query", "is empty");
+    }
+    if query.contains(Queries::CURSOR) {
+        let what = "gives every record, so {{cursor}} can't be in it; with cursor = \"...\" the changes are asked \
+                    for by the same query with a condition around it, or by changes-query";
+        return section.wrong("query", what);
+    }
+    Some(query)
 }
 
 /// A query beside the first.

@@ -48,27 +48,29 @@ pub(super) fn tell(board: &Board, feed: &Feed, result: &Result<Report, SyncError
             board.source(name, |s| s.last_error = None);
             debug!(source = name, "no new file");
         }
-        Err(e) => {
-            let reason = chain::of(e);
-            board.source(name, |s| {
-                s.last_error = Some(reason.clone());
-                s.is_held = matches!(e, SyncError::Held { .. });
-            });
-            let (id, advice) = fault(name, e);
-            // One try has one reason; the one before it is not over, but told anew.
-            for other in FAULTS.into_iter().filter(|other| *other != id) {
-                board.clear(other, &subject);
-            }
-            // The alarm's advice names the command; its words need not too.
-            let what = match e {
-                SyncError::Held { doubts, .. } => format!("{doubts}, so the copy was kept"),
-                _ => reason.clone(),
-            };
-            if board.raise(id, &subject, &what, &advice) {
-                let event_id = id.as_str();
-                error!(event_id, source = name, reason, "the copy was not renewed");
-            }
-        }
+        Err(e) => failed(board, name, &subject, e),
+    }
+}
+
+fn failed(board: &Board, name: &str, subject: &str, error: &SyncError) {
+    let reason = chain::of(error);
+    board.source(name, |s| {
+        s.last_error = Some(reason.clone());
+        s.is_held = matches!(error, SyncError::Held { .. });
+    });
+    let (id, advice) = fault(name, error);
+    // One try has one reason; the one before it is not over, but told anew.
+    for other in FAULTS.into_iter().filter(|other| *other != id) {
+        board.clear(other, subject);
+    }
+    // The alarm's advice names the command; its words need not too.
+    let what = match error {
+        SyncError::Held { doubts, .. } => format!("{doubts}, so the copy was kept"),
+        _ => reason.clone(),
+    };
+    if board.raise(id, subject, &what, &advice) {
+        let event_id = id.as_str();
+        error!(event_id, source = name, reason, "the copy was not renewed");
     }
 }
 
