@@ -138,14 +138,15 @@ impl Money {
     /// zero to the currency's digits, as an invoice is.
     pub fn format(&self, locale: Locale) -> String {
         let style = locale.style();
-        let digits = self.currency.minor_digits();
+        let digits = self.currency.minor_digits() as usize;
         let rounded = self.rounded();
-        let plain = format!("{:.*}", digits as usize, rounded.abs());
+        // Filled up here: rust_decimal panics where it should add more than two zeros to 28 digits.
+        let plain = rounded.abs().to_string();
         let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
         let mut number = group(whole, style.group);
-        if !fraction.is_empty() {
+        if digits > 0 {
             number.push(style.decimal);
-            number.push_str(fraction);
+            number.push_str(&format!("{fraction:0<digits$.digits$}"));
         }
         let minus = if rounded.is_sign_negative() && !rounded.is_zero() {
             "-"
@@ -408,6 +409,16 @@ mod tests {
                 expected,
                 "{amount} {currency}"
             );
+        }
+    }
+
+    #[test]
+    fn the_longest_amount_is_written_with_all_its_digits() {
+        let longest = "1".repeat(28);
+        for (code, fraction) in [("JPY", ""), ("TRY", ".00"), ("KWD", ".000")] {
+            let money = Money::parse(&longest, DecimalSign::Auto, Currency::parse(code)).unwrap();
+            let shown = money.format(Locale::English).replace(',', "");
+            assert!(shown.ends_with(&format!("{longest}{fraction}")), "{shown}");
         }
     }
 
