@@ -83,7 +83,7 @@ const WITHHELD: &[&str] = &[
 impl PhoneNumber {
     /// Reads a number as typed or as sent; one without a country code is taken to be of `region`.
     pub fn parse(text: &str, region: Region) -> Result<PhoneNumber, NumberError> {
-        parsed(text, Some(region)).and_then(|parsed| from_parsed(&parsed))
+        parsed(text, Some(region)).and_then(|parsed| from_parsed(text, &parsed))
     }
 
     /// The number in full, `+905325550101`: for the wire and for the card, never for a log.
@@ -178,7 +178,7 @@ pub(super) struct Known {
 pub(super) fn read_known(text: &str, region: Option<Region>) -> Result<Known, NumberError> {
     let parsed = parsed(text, region)?;
     Ok(Known {
-        number: from_parsed(&parsed)?,
+        number: from_parsed(text, &parsed)?,
         kind: kind(&parsed),
         has_country: says_its_country(text, &parsed, region),
     })
@@ -259,16 +259,37 @@ fn is_local(text: &str, parsed: &Parsed, region: Option<Region>) -> bool {
         && !is_in_service(parsed)
 }
 
-fn from_parsed(parsed: &Parsed) -> Result<PhoneNumber, NumberError> {
+fn from_parsed(text: &str, parsed: &Parsed) -> Result<PhoneNumber, NumberError> {
     let e164 = parsed.format_as(PhoneNumberFormat::E164);
     let digits = e164.strip_prefix('+').unwrap_or(&e164);
     if digits.len() > E164_DIGITS {
         return Err(NumberError::TooLong);
     }
+    if !is_plain(text, digits) && !reads_as_itself(&e164) {
+        return Err(NumberError::NotANumber);
+    }
     digits
         .parse()
         .map(PhoneNumber)
         .map_err(|_| NumberError::NotANumber)
+}
+
+/// Whether the digits stand in the text as they are, or behind nothing but one trunk or international prefix.
+fn is_plain(text: &str, digits: &str) -> bool {
+    let (_, national) = digits.split_at(country_digits(digits).min(digits.len()));
+    let written: String = text.chars().filter(char::is_ascii_digit).collect();
+    let behind = |prefix| written.strip_prefix(prefix).unwrap_or_default();
+    let begins_anew = national.starts_with('0');
+    written == digits
+        || behind("00") == digits
+        || (!begins_anew && [&written, behind("0")].contains(&national))
+}
+
+/// Each reading takes one prefix off. Where several stand in a row, or zeros that no number of the country begins
+/// with, what is left would be another number each time.
+fn reads_as_itself(e164: &str) -> bool {
+    let again = PHONE_NUMBER_UTIL.parse(e164, None::<KnownRegion>);
+    again.is_ok_and(|again| again.format_as(PhoneNumberFormat::E164) == e164)
 }
 
 /// Whether the number is of a range that is in service, as far as the tables know.
@@ -368,6 +389,18 @@ impl fmt::Debug for Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_only_one_if_its_full_form_is_the_same() {
+        for (text, region) in [
+            ("009000025905055 902", "TR"),
+            ("+31 0(0364) 6502", "NL"),
+            ("+86 12340 12340 1234567", "TR"),
+        ] {
+            let read = PhoneNumber::parse(text, Region::parse(region).unwrap());
+            assert_eq!(read, Err(NumberError::NotANumber), "{text}");
+        }
+    }
 
     fn region(code: &str) -> Region {
         Region::parse(code).unwrap()
