@@ -24,7 +24,7 @@ pub use facts::Facts;
 pub use handed::Handed;
 pub use listener::{CLOSE_TIME, Listener, Stream};
 pub use page::Page;
-pub use payload::Unreadable;
+pub use payload::{Unreadable, parse};
 pub use rehearsal::rehearse;
 pub use seen::{Seen, pinned};
 pub use service::{ANSWER_WITHIN, BODY_BYTES, NotTaken, Reception};

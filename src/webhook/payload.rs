@@ -39,7 +39,8 @@ impl Unreadable {
     }
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Event, Unreadable> {
+/// What one request says. Whatever is wrong with it, the answer is 200.
+pub fn parse(body: &[u8]) -> Result<Event, Unreadable> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Unreadable::Empty);
     }
