@@ -17,13 +17,13 @@ pub fn one_line(text: &str) -> String {
     let splits = |c: char| c.is_whitespace() && !is_hard_blank(c) || c.is_control();
     for word in text.split(splits) {
         let seen: String = word.chars().filter(|c| !is_unseen(*c)).collect();
-        let word = seen.trim_matches(is_joiner);
+        let word = seen.trim_matches(|c| is_hard_blank(c) || is_joiner(c));
         if !word.is_empty() {
             line.push_str(if line.is_empty() { "" } else { " " });
             line.push_str(word);
         }
     }
-    cut(line.trim_matches(|c| is_hard_blank(c) || is_joiner(c)))
+    cut(&line)
 }
 
 fn cut(line: &str) -> String {
@@ -84,6 +84,7 @@ mod tests {
             ("12\u{202f}345\u{a0}€", "12\u{202f}345\u{a0}€"),
             ("a\u{2028}b\u{2029}c\u{85}d\u{b}e", "a b c d e"),
             ("a\u{1b}[31mb", "a [31mb"),
+            ("\u{202f}\nAli 100 \u{a0}TL", "Ali 100 TL"),
             ("", ""),
         ];
         for (text, expected) in cases {
