@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::contact::Contact;
 use super::dialling::{Dialling, LooseNumber, Reading};
+use super::guard::{CALLERS_NEEDED, Recognised};
 use super::ladder::{Ladder, Rung};
 use super::phone::LineKind;
 
@@ -139,6 +140,16 @@ impl<'a> Recognition<'a> {
                 }
             }
         }
+    }
+
+    /// With what the same callers were to the records before. Of few callers that says nothing.
+    pub fn beside(&self, before: &Recognition<'_>) -> Option<Recognised> {
+        let of = self.callers.len();
+        (of >= CALLERS_NEEDED).then(|| Recognised {
+            before: before.count(),
+            after: self.count(),
+            of,
+        })
     }
 
     pub fn count(&self) -> usize {

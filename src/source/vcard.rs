@@ -72,25 +72,29 @@ pub(super) fn read<'s, E>(
         seen = true;
         let properties = &cards.card.properties;
         values.clear();
-        for column in &columns {
-            values.push_field(&column.of(properties));
-        }
+        values.extend(columns.iter().map(|column| column.of(properties)));
         pass.show_members(|| properties.iter().map(Property::shown).collect());
-        let row = Row {
-            values: &values,
-            typed: &[],
-        };
-        let place = RowPlace {
-            line,
-            broken_quote: false,
-        };
-        rows.take(row, place, pass.taker)?;
+        take(&mut rows, &values, line, pass)?;
         pass.go_on(&rows)?;
     }
     match seen || rows.rows > 0 {
         true => Ok(rows),
         false => Err(input.error(|path| SourceError::NoCards { path }).into()),
     }
+}
+
+fn take<E>(
+    rows: &mut Rows<'_>,
+    values: &StringRecord,
+    line: u64,
+    pass: &mut Pass<'_, E>,
+) -> Result<(), ReadError<E>> {
+    let row = Row { values, typed: &[] };
+    let place = RowPlace {
+        line,
+        broken_quote: false,
+    };
+    rows.take(row, place, pass.taker)
 }
 
 /// The properties of one card that a column asks for.

@@ -61,13 +61,7 @@ pub(super) fn read<'s, E>(
     let part = unpanicked(|| book.cells(sheet)).map_err(|f| fault(input, f, "in its sheet"))?;
     let mut cells = Cells::new(part);
     let mut row = SheetRow::default();
-    let mut header = StringRecord::new();
-    while header.is_empty() && next(input, &mut cells, &words, &mut row)? {
-        header.clone_from(&row.values);
-    }
-    if header.is_empty() {
-        return Err(input.error(|path| SourceError::Empty { path }).into());
-    }
+    let header = header(input, &mut cells, &words, &mut row)?;
     let columns = Columns::find(&header, input.settings).map_err(|e| input.header_error(e))?;
     let mut rows = input.rows(columns);
     while !pass.is_over(&rows) && next(input, &mut cells, &words, &mut row)? {
@@ -89,6 +83,21 @@ pub(super) fn read<'s, E>(
         pass.take(&mut rows, &header, given, place)?;
     }
     Ok(rows)
+}
+
+/// The first row with anything in it.
+fn header(
+    input: &Input<'_, '_>,
+    cells: &mut Cells<'_>,
+    words: &Lexicon<'_>,
+    row: &mut SheetRow,
+) -> Result<StringRecord, SourceError> {
+    while next(input, cells, words, row)? {
+        if !row.values.is_empty() {
+            return Ok(row.values.clone());
+        }
+    }
+    Err(input.error(|path| SourceError::Empty { path }))
 }
 
 fn next(

@@ -69,6 +69,12 @@ impl fmt::Display for Report {
             let ids = counted(self.doubtful_ids, "id");
             write!(f, "\n  {ids} of several records: not used")?;
         }
+        self.show_rejects(f)
+    }
+}
+
+impl Report {
+    fn show_rejects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (reason, tally) in &self.rejects.rows {
             self.show(f, "row", reason.words(), tally)?;
         }
@@ -77,9 +83,7 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
 
-impl Report {
     fn show(
         &self,
         f: &mut fmt::Formatter<'_>,

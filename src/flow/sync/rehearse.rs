@@ -10,7 +10,7 @@ use super::{Changes, Mode, Outcome, Picked, Progress, Report, Round, SyncError};
 use crate::domain::callers::Recognition;
 use crate::domain::contact::Contact;
 use crate::domain::filling::Filling;
-use crate::domain::guard::{CALLERS_NEEDED, Recognised, Sight, judge};
+use crate::domain::guard::{Sight, judge};
 use crate::domain::join::JoinBy;
 use crate::flow::report::Rehearsal;
 use crate::source::read::{Job, Taker, Wanted};
@@ -37,16 +37,11 @@ pub(super) fn rehearse(
         rehearsing.old.sort();
     }
     let (wanted, halt) = (Wanted::Everything { from: None }, round.halt);
-    let read = feed
-        .source
-        .read(picked, &Job { wanted, halt }, &mut rehearsing);
+    let job = Job { wanted, halt };
+    let read = feed.source.read(picked, &job, &mut rehearsing);
     let read = read.map_err(SyncError::from_read)?;
-    let callers = Recognised {
-        before: known.count(),
-        after: rehearsing.callers.count(),
-        of: witnesses.callers.len(),
-    };
-    let callers = (callers.of >= CALLERS_NEEDED && feed.join.is_none()).then_some(callers);
+    let callers = rehearsing.callers.beside(&known);
+    let callers = callers.filter(|_| feed.join.is_none());
     let mut doubts = Vec::new();
     if let Some(current) = &current {
         rehearsing.look_for_removed(current)?;

@@ -222,19 +222,17 @@ impl<'p> Pager<'p> {
         };
         let place = self.place.clone();
         let page = match self.paging {
-            Paging::None => None,
             Paging::Cursor { value, more } => {
-                let cursor = value.find(answer.body).filter(|v| !is_nothing(v));
-                let cursor = cursor.filter(|_| more.as_ref().is_none_or(|m| says_more(m, answer)));
-                cursor.map(|cursor| Place {
-                    cursor: cursor.clone(),
-                    ..place
-                })
+                let goes_on = more.as_ref().is_none_or(|m| says_more(m, answer));
+                let cursor = value
+                    .find(answer.body)
+                    .filter(|v| goes_on && !is_nothing(v));
+                let cursor = cursor.cloned();
+                cursor.map(|cursor| Place { cursor, ..place })
             }
             Paging::NextUrl { value } => at_url(value.find(answer.body).and_then(Value::as_str)),
             Paging::LinkHeader => at_url(answer.link),
-            Paging::Offset { size, .. } if is_last(*size) => None,
-            Paging::Offset { .. } => {
+            Paging::Offset { size, .. } if !is_last(*size) => {
                 self.anchor = answer.records.last().map(name);
                 Some(Place {
                     offset: place.offset + count - 1,
@@ -252,11 +250,11 @@ impl<'p> Pager<'p> {
                     ..place
                 })
             }
-            Paging::Keyset { size, .. } if count < *size => None,
-            Paging::Keyset { key, .. } => Some(Place {
+            Paging::Keyset { key, size, .. } if count >= *size => Some(Place {
                 last: last_key(key, answer.records)?,
                 ..place
             }),
+            Paging::None | Paging::Offset { .. } | Paging::Keyset { .. } => None,
         };
         Ok(page.map_or(Next::Done, Next::Page))
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::settings::Server;
 use crate::source::error::Verdict;
 
 /// Characters repeated of a server's message.
@@ -148,6 +149,42 @@ pub enum SqlError {
     Guard { what: &'static str },
     #[error("{server} answers in a way that is not understood: {what}")]
     Protocol { server: String, what: String },
+}
+
+/// What a server has against us that does not let us in.
+pub(super) enum Refusal {
+    Password,
+    User,
+    Database,
+    /// The connection has no TLS.
+    NoTls,
+    Other,
+}
+
+impl Refusal {
+    pub(super) fn of(self, by: &Server, said: String) -> SqlError {
+        let (server, user) = (by.shown(), &by.user);
+        let refused = |server, whose, said| SqlError::Refused {
+            server,
+            whose,
+            said,
+        };
+        match self {
+            Refusal::Password => refused(server, format!("the password of the user {user}"), said),
+            Refusal::User => refused(server, format!("the user {user}"), said),
+            Refusal::Database => SqlError::NoDatabase {
+                server,
+                database: by.database.clone(),
+                said,
+            },
+            Refusal::NoTls => SqlError::TlsDemanded { server },
+            Refusal::Other => SqlError::Server {
+                server,
+                query: "the connection",
+                said,
+            },
+        }
+    }
 }
 
 impl SqlError {

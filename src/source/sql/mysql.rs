@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use self::values::{bound, kind, write};
 use super::connect::{ROW_BYTES, Watch, addresses};
 use super::cursor::Now;
-use super::error::{About, SqlError, said};
+use super::error::{About, Refusal, SqlError, said};
 use super::query::Asked;
 use super::session::{Session, goes_on};
 use super::settings::{Place, Server, Tls};
@@ -138,33 +138,13 @@ fn refused(server: &Server, error: Error) -> SourceError {
     };
     let ServerError { code, message, .. } = error;
     let said = said(&code.to_string(), &message, About::Text);
-    match code {
-        1045 | 1698 | 1130 | 1862 => {
-            let whose = format!("the password of the user {}", server.user);
-            SqlError::Refused {
-                server: shown,
-                whose,
-                said,
-            }
-            .into()
-        }
-        1044 | 1049 => {
-            let database = server.database.clone();
-            SqlError::NoDatabase {
-                server: shown,
-                database,
-                said,
-            }
-            .into()
-        }
-        3159 | 4157 => SqlError::TlsDemanded { server: shown }.into(),
-        _ => SqlError::Server {
-            server: shown,
-            query: "the connection",
-            said,
-        }
-        .into(),
-    }
+    let refusal = match code {
+        1045 | 1698 | 1130 | 1862 => Refusal::Password,
+        1044 | 1049 => Refusal::Database,
+        3159 | 4157 => Refusal::NoTls,
+        _ => Refusal::Other,
+    };
+    refusal.of(server, said).into()
 }
 
 impl MySql<'_> {
@@ -196,14 +176,7 @@ fn failed(server: &str, query: &'static str, error: Error) -> SqlError {
             };
         }
         other => {
-            let source = io::Error::other(match other {
-                // Those of the client may show a value.
-                Error::Driver(DriverError::ConnectionClosed) => {
-                    "the connection is closed".to_owned()
-                }
-                Error::Driver(_) => "an answer that is not understood".to_owned(),
-                other => other.to_string(),
-            });
+            let source = io::Error::other(of_the_client(&other));
             return SqlError::Lost { server, source };
         }
     };
@@ -234,6 +207,15 @@ fn failed(server: &str, query: &'static str, error: Error) -> SqlError {
             query,
             said,
         },
+    }
+}
+
+/// What the client says of an answer may show a value.
+fn of_the_client(error: &Error) -> String {
+    match error {
+        Error::Driver(DriverError::ConnectionClosed) => "the connection is closed".to_owned(),
+        Error::Driver(_) => "an answer that is not understood".to_owned(),
+        other => other.to_string(),
     }
 }
 

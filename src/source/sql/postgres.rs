@@ -21,7 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use self::values::{Parameter, Raw, kind, write};
 use super::connect::{Meter, ROW_BYTES, Watch, Wire, connect};
 use super::cursor::{Mark, Now};
-use super::error::{About, SqlError, said, with_causes};
+use super::error::{About, Refusal, SqlError, said, with_causes};
 use super::query::Asked;
 use super::session::{Session, goes_on};
 use super::settings::Server;
@@ -138,49 +138,19 @@ fn refused(server: &Server, error: Error) -> SourceError {
         return tls::failure(server, &error, words);
     };
     let said = said(db.code().code(), db.message(), About::Text);
-    let code = db.code();
-    if *code == SqlState::INVALID_PASSWORD {
-        let whose = format!("the password of the user {}", server.user);
-        return SqlError::Refused {
-            server: shown,
-            whose,
-            said,
-        }
-        .into();
-    }
     // pg_hba.conf has one code for a user it does not know and for a connection without TLS.
-    if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
-        if db.message().contains("no encryption") && db.message().contains("pg_hba.conf") {
-            return SqlError::TlsDemanded { server: shown }.into();
+    let wants_tls = db.message().contains("no encryption") && db.message().contains("pg_hba.conf");
+    let refusal = match db.code() {
+        code if *code == SqlState::INVALID_PASSWORD => Refusal::Password,
+        code if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && wants_tls => {
+            Refusal::NoTls
         }
-        let whose = format!("the user {}", server.user);
-        return SqlError::Refused {
-            server: shown,
-            whose,
-            said,
-        }
-        .into();
-    }
-    if [
-        SqlState::INVALID_CATALOG_NAME,
-        SqlState::INSUFFICIENT_PRIVILEGE,
-    ]
-    .contains(code)
-    {
-        let database = server.database.clone();
-        return SqlError::NoDatabase {
-            server: shown,
-            database,
-            said,
-        }
-        .into();
-    }
-    SqlError::Server {
-        server: shown,
-        query: "the connection",
-        said,
-    }
-    .into()
+        code if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Refusal::User,
+        code if *code == SqlState::INVALID_CATALOG_NAME => Refusal::Database,
+        code if *code == SqlState::INSUFFICIENT_PRIVILEGE => Refusal::Database,
+        _ => Refusal::Other,
+    };
+    refusal.of(server, said).into()
 }
 
 impl Postgres<'_> {

@@ -12,8 +12,9 @@ use super::settings::{Engine, SqlSettings};
 use super::take::{Contacts, Identities, Next, One, Sink};
 use crate::source::error::{ReadError, SourceError};
 use crate::source::header::places;
-use crate::source::read::{Job, Taker, Wanted};
+use crate::source::read::{Cursor, Job, Taker, Wanted};
 use crate::source::reject::Rejects;
+use crate::source::rows::Rows;
 
 /// A connection that we were let into.
 pub(super) trait Session {
@@ -38,6 +39,17 @@ pub(super) struct Given {
     pub(super) until: Option<Date>,
 }
 
+impl Given {
+    fn of(rows: Rows<'_>) -> Given {
+        Given {
+            rows: rows.rows,
+            contacts: rows.contacts,
+            rejects: rows.rejects,
+            ..Given::default()
+        }
+    }
+}
+
 pub(super) async fn read<S: Session, E>(
     session: &mut S,
     settings: &SqlSettings,
@@ -53,13 +65,10 @@ pub(super) async fn read<S: Session, E>(
         return ask.ids(session, taker).await;
     }
     let until = ask.guard(session).await?;
-    let since = match job.wanted {
-        Wanted::Changes { since } => Some(Mark::of(since).ok_or(SourceError::CursorExpired)?),
-        _ => None,
-    };
-    let few = match job.wanted {
-        Wanted::Few(few) => Some(few),
-        _ => None,
+    let (since, few) = match job.wanted {
+        Wanted::Changes { since } => (Some(mark(since)?), None),
+        Wanted::Few(few) => (None, Some(few)),
+        _ => (None, None),
     };
     let from = since.map(|since| since.before(settings.queries.overlap));
     let asked = match from {
@@ -78,20 +87,21 @@ pub(super) async fn read<S: Session, E>(
         return Err(failed);
     }
     read?;
-    let greatest = contacts.greatest.map(|mark| mark.not_after(now));
-    let mut given = contacts.rows.map_or_else(Given::default, |rows| Given {
-        rows: rows.rows,
-        contacts: rows.contacts,
-        rejects: rows.rejects,
-        ..Given::default()
-    });
     // Never backwards: what was known once is known.
-    given.cursor = match (greatest, since) {
-        (Some(greatest), since) => Some(greatest.or_later(since)),
-        (None, since) => since,
+    let cursor = match contacts.greatest {
+        Some(greatest) => Some(greatest.not_after(now).or_later(since)),
+        None => since,
     };
-    given.until = until;
-    Ok(given)
+    let rows = contacts.rows;
+    Ok(Given {
+        cursor,
+        until,
+        ..rows.map_or_else(Given::default, Given::of)
+    })
+}
+
+fn mark(cursor: &Cursor) -> Result<Mark, SourceError> {
+    Mark::of(cursor).ok_or(SourceError::CursorExpired)
 }
 
 struct Ask<'a> {

@@ -18,7 +18,7 @@ use self::prelogin::{Answered, prepare};
 use self::values::{Bound, bound, kind, write};
 use super::connect::{CONNECT_TIME, Meter, ROW_BYTES, Watch, connect};
 use super::cursor::{Mark, Now};
-use super::error::{About, SqlError, said};
+use super::error::{About, Refusal, SqlError, said};
 use super::query::Asked;
 use super::session::{Session, goes_on};
 use super::settings::{Place, Server};
@@ -97,29 +97,12 @@ fn refused(server: &Server, error: Error) -> SqlError {
         }
     };
     let said = said(&token.code().to_string(), token.message(), About::Text);
-    match token.code() {
-        18456 | 18470 | 18486..=18488 => {
-            let whose = format!("the password of the user {}", server.user);
-            SqlError::Refused {
-                server: shown,
-                whose,
-                said,
-            }
-        }
-        4060 | 4063 | 4064 | 911 | 916 => {
-            let database = server.database.clone();
-            SqlError::NoDatabase {
-                server: shown,
-                database,
-                said,
-            }
-        }
-        _ => SqlError::Server {
-            server: shown,
-            query: "the connection",
-            said,
-        },
-    }
+    let refusal = match token.code() {
+        18456 | 18470 | 18486..=18488 => Refusal::Password,
+        4060 | 4063 | 4064 | 911 | 916 => Refusal::Database,
+        _ => Refusal::Other,
+    };
+    refusal.of(server, said)
 }
 
 /// Waits for the server, and says what is wrong with `query` if it is.
@@ -162,18 +145,14 @@ fn failed(server: &str, meter: &Meter, query: &'static str, error: Error) -> Sql
     if code == 1033 {
         said.push_str("; leave ORDER BY out, or give changes-query and ids-query");
     }
+    let is_of_a_value = matches!(code, 241..=248 | 220 | 8114 | 8115 | 8134);
     match code {
         229 | 230 | 262 | 297 | 300 | 916 => SqlError::NotAllowed {
             server,
             query,
             said,
         },
-        _ if about == About::Text => SqlError::Query {
-            server,
-            query,
-            said,
-        },
-        241..=248 | 220 | 8114 | 8115 | 8134 => SqlError::Query {
+        _ if about == About::Text || is_of_a_value => SqlError::Query {
             server,
             query,
             said,

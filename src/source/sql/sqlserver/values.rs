@@ -49,20 +49,8 @@ pub(super) fn write(value: &ColumnData<'_>, out: &mut String) {
         ColumnData::Guid(id) => shown(*id, out),
         ColumnData::Numeric(number) => shown(number.map(|n| decimal(n.value(), n.scale())), out),
         ColumnData::Xml(xml) => shown(xml.as_deref().map(ToString::to_string), out),
-        ColumnData::DateTime(at) => {
-            let at = at.and_then(|at| {
-                let millis = (u64::from(at.seconds_fragments()) * 1000 + TICKS / 2) / TICKS;
-                moment(OLD_DAY_ONE, at.days().into(), millis * 1_000_000)
-            });
-            shown(at, out);
-        }
-        ColumnData::SmallDateTime(at) => {
-            let at = at.and_then(|at| {
-                let seconds = u64::from(at.seconds_fragments()) * 60;
-                moment(OLD_DAY_ONE, at.days().into(), seconds * 1_000_000_000)
-            });
-            shown(at, out);
-        }
+        ColumnData::DateTime(at) => shown(at.and_then(in_ticks), out),
+        ColumnData::SmallDateTime(at) => shown(at.and_then(in_minutes), out),
         ColumnData::Date(day) => {
             let day = day.and_then(|day| moment(DAY_ONE, day.days().into(), 0));
             shown(day.map(|at| at.date()), out);
@@ -71,21 +59,29 @@ pub(super) fn write(value: &ColumnData<'_>, out: &mut String) {
             let at = time.and_then(|t| moment(DAY_ONE, 0, nanos(t)?));
             shown(at.map(|at| at.time()), out);
         }
-        ColumnData::DateTime2(at) => {
-            let at = at.and_then(|at| moment(DAY_ONE, at.date().days().into(), nanos(at.time())?));
-            shown(at, out);
-        }
+        ColumnData::DateTime2(at) => shown(at.and_then(in_parts), out),
         // Comes in UTC, with the offset beside it.
         ColumnData::DateTimeOffset(at) => {
-            let at = at.and_then(|at| {
-                let at = at.datetime2();
-                let at = moment(DAY_ONE, at.date().days().into(), nanos(at.time())?)?;
-                Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp())
-            });
-            shown(at, out);
+            let at = at.and_then(|at| in_parts(at.datetime2()));
+            let at = at.and_then(|at| at.to_zoned(TimeZone::UTC).ok());
+            shown(at.map(|at| at.timestamp()), out);
         }
         ColumnData::Binary(_) => {}
     }
+}
+
+fn in_ticks(at: tiberius::time::DateTime) -> Option<DateTime> {
+    let millis = (u64::from(at.seconds_fragments()) * 1000 + TICKS / 2) / TICKS;
+    moment(OLD_DAY_ONE, at.days().into(), millis * 1_000_000)
+}
+
+fn in_minutes(at: tiberius::time::SmallDateTime) -> Option<DateTime> {
+    let seconds = u64::from(at.seconds_fragments()) * 60;
+    moment(OLD_DAY_ONE, at.days().into(), seconds * 1_000_000_000)
+}
+
+fn in_parts(at: tiberius::time::DateTime2) -> Option<DateTime> {
+    moment(DAY_ONE, at.date().days().into(), nanos(at.time())?)
 }
 
 fn shown(value: Option<impl std::fmt::Display>, out: &mut String) {
