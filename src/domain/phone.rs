@@ -277,12 +277,15 @@ fn from_parsed(text: &str, parsed: &Parsed) -> Result<PhoneNumber, NumberError> 
 /// Whether the digits stand in the text as they are, or behind nothing but one trunk or international prefix.
 fn is_plain(text: &str, digits: &str) -> bool {
     let (_, national) = digits.split_at(country_digits(digits).min(digits.len()));
-    let written: String = text.chars().filter(char::is_ascii_digit).collect();
-    let behind = |prefix| written.strip_prefix(prefix).unwrap_or_default();
+    // Of every number of a load, so without a copy.
+    let written = |prefix: &str, rest: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit);
+        digits.eq(prefix.bytes().chain(rest.bytes()))
+    };
     let begins_anew = national.starts_with('0');
-    written == digits
-        || behind("00") == digits
-        || (!begins_anew && [&written, behind("0")].contains(&national))
+    written("", digits)
+        || written("00", digits)
+        || (!begins_anew && (written("", national) || written("0", national)))
 }
 
 /// Each reading takes one prefix off. Where several stand in a row, or zeros that no number of the country begins
