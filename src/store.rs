@@ -31,6 +31,7 @@ pub mod replica;
 mod schema;
 mod shelf;
 pub mod stall;
+mod sums;
 pub mod writer;
 
 use std::fs::{self, File};

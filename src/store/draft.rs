@@ -12,6 +12,7 @@ use redb::{Builder, Database, Durability, WriteTransaction};
 
 use super::built::LoadError;
 use super::drive::Drive;
+use super::sums;
 
 /// Pages a draft keeps in memory, and with it most of what a load adds to the process.
 const LOAD_CACHE_BYTES: usize = 8 << 20;
@@ -86,13 +87,14 @@ impl Draft {
         })
     }
 
-    /// All that was written is on the disk, and the file is closed.
+    /// All that was written is on the disk, with its checksums behind it, and the file is closed.
     pub(super) fn finish(&mut self) -> Result<(), LoadError> {
         let (transaction, database) = (self.transaction.take(), self.database.take());
         let close = || -> Result<(), redb::Error> {
             transaction.map_or(Ok(()), WriteTransaction::commit)?;
             database.map_or(Ok(()), Database::close)?;
-            Ok(())
+            let trailer = sums::trailer(self.drive.read(&self.path)?)?;
+            Ok(self.drive.append(&self.path, &trailer)?)
         };
         close().map_err(|e| write_error(&self.path, e))
     }

@@ -4,20 +4,27 @@
 //! What is promised here is what the medium must keep: see "What we need of the medium" in docs/store.md.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
+use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase};
+
+use super::sums::Summed;
 
 pub(super) trait Drive: Send + Sync {
     /// Opens the database of this name, made empty if there is none.
     fn create(&self, path: &Path, builder: &Builder) -> Result<Database, DatabaseError>;
 
+    /// Opens a finished database; where it has checksums at its end, a block that is not as written is no page.
     fn open_read_only(
         &self,
         path: &Path,
         builder: &Builder,
     ) -> Result<ReadOnlyDatabase, DatabaseError>;
+
+    /// Adds to the end of a file that nobody has open, and syncs it.
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
     /// The bytes of a file as they lie there.
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read>>;
@@ -51,7 +58,14 @@ impl Drive for FileSystem {
         path: &Path,
         builder: &Builder,
     ) -> Result<ReadOnlyDatabase, DatabaseError> {
-        builder.open_read_only(path)
+        let file = Summed::open(FileBackend::new(File::open(path)?)?)?;
+        builder.open_read_only_with_backend(file)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::options().append(true).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_data()
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read>> {

@@ -26,8 +26,8 @@ const OUTBOX_CACHE_BYTES: usize = 1 << 20;
 /// A larger file is compacted when there is time. All calls that are remembered, and as many parked cards as
 /// are kept, take 2.3 MB (measured).
 pub(super) const OUTBOX_BYTES: u64 = 8 << 20;
-/// A larger file that was not closed well is not looked at before it is opened. The largest ever measured,
-/// with as many waiting cards as there may be, has 18 MB.
+/// A larger file is not looked at before it is opened. The largest ever measured, with as many waiting cards as
+/// there may be, has 18 MB.
 const LOOKED_AT_BYTES: u64 = 64 << 20;
 /// Read at once into the copy that is looked at.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -199,14 +199,9 @@ impl OutboxFile {
 
     /// A newer file is looked at without touching it: it is told by its version, or by redb's own.
     fn turn_newer_away(&self) -> Result<(), FileError> {
-        let looked = match self.drive.open_read_only(&self.path, &builder()) {
-            Ok(database) => guarded(|| version(&database)),
-            Err(_) if self.is_newer_redb().unwrap_or(false) => return Err(FileError::NewerRedb),
-            // Opened as it lies there, one that was not closed well would be put in order.
-            Err(_) => self.look_at_a_copy(),
-        };
-        match looked {
+        match self.look_at_a_copy() {
             Ok(Some(newer)) if newer > OUTBOX_VERSION => Err(FileError::Newer(newer)),
+            Err(_) if self.is_newer_redb().unwrap_or(false) => Err(FileError::NewerRedb),
             _ => Ok(()),
         }
     }
@@ -219,7 +214,9 @@ impl OutboxFile {
         Ok(header.starts_with(REDB_MAGIC) && first == second && NEWER_REDB.contains(&first))
     }
 
-    /// The version as a copy in memory tells it, after that was put in order.
+    /// The version as a copy in memory tells it, after that was looked through and put in order: the file stays as
+    /// it is. Where redb only reads a file it looks at no checksum first, and one bit of a page's address makes it
+    /// ask for up to 4 GiB.
     fn look_at_a_copy(&self) -> Result<Option<u32>, FileError> {
         let length = self.drive.length(&self.path)?;
         if length > LOOKED_AT_BYTES {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, StorageBackend};
 
 use super::drive::Drive;
+use super::sums::Summed;
 
 mod cuts;
 
@@ -19,6 +20,9 @@ pub(super) use cuts::Cuts;
 
 /// What a file system gives to a file at a time.
 const BLOCK: u64 = 4096;
+
+/// In the last byte of a page's address (redb's docs/design.md): that it is one of 2^18 pages.
+pub(super) const LARGE_PAGE: u8 = 18 << 3;
 
 /// What is wrong with a disk, or with whoever uses it: what a test must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -74,6 +78,7 @@ struct State {
     /// Every operation fails so.
     error: Option<nix::errno::Errno>,
     stalled: bool,
+    largest_read: usize,
 }
 
 /// What was asked of the disk.
@@ -109,6 +114,13 @@ impl Platter {
         }
     }
 
+    fn open(&self, path: &Path) -> io::Result<Open> {
+        let state = self.operate()?;
+        let file = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        drop(state);
+        Ok(Open(self.clone(), file))
+    }
+
     pub(super) fn put(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.lock();
         let file = state.files.len() as u64;
@@ -119,6 +131,18 @@ impl Platter {
     pub(super) fn bytes(&self, path: &Path) -> Vec<u8> {
         let state = self.lock();
         state.files[&state.names[path]].clone()
+    }
+
+    /// The most bytes that were asked for at once.
+    pub(super) fn largest_read(&self) -> usize {
+        self.lock().largest_read
+    }
+
+    /// Where the address of a single page in a file may have its last byte.
+    pub(super) fn page_sizes(bytes: &[u8]) -> impl Iterator<Item = usize> {
+        let words = bytes.windows(8).enumerate();
+        let addresses = words.filter(|(_, word)| word[0] != 0 && word[3..] == [0; 5]);
+        addresses.map(|(at, _)| at + 7)
     }
 
     pub(super) fn written(&self) -> Written {
@@ -155,7 +179,8 @@ impl StorageBackend for Open {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let (state, start) = (self.0.operate()?, offset as usize);
+        let (mut state, start) = (self.0.operate()?, offset as usize);
+        state.largest_read = state.largest_read.max(out.len());
         let bytes = state.files[&self.1].get(start..start + out.len());
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
@@ -230,14 +255,15 @@ impl Drive for Platter {
         path: &Path,
         builder: &Builder,
     ) -> Result<ReadOnlyDatabase, DatabaseError> {
-        let state = self.operate()?;
-        let file = *state
-            .names
-            .get(path)
-            .ok_or(io::ErrorKind::NotFound)
-            .map_err(io::Error::from)?;
-        drop(state);
-        builder.open_read_only_with_backend(Open(self.clone(), file))
+        builder.open_read_only_with_backend(Summed::open(self.open(path)?)?)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let file = self.open(path)?;
+        let end = file.len()?;
+        file.set_len(end + bytes.len() as u64)?;
+        file.write(end, bytes)?;
+        file.sync_data()
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn Read>> {

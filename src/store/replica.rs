@@ -1,7 +1,7 @@
 //! One generation of a source's copy: looked up by number, never written.
 //!
-//! redb checks no page of a file that was closed well. So what an index leads to must say itself what it was
-//! found by, and a page that went bad is found out instead of naming somebody else.
+//! A page that is not as it was written is none (`sums`). A copy of an earlier version has no checksums for that, so what
+//! an index leads to must also say itself what it was found by: a page that went bad names nobody else.
 
 use std::io;
 use std::ops::Range;
@@ -259,8 +259,8 @@ impl Replica {
         [(&*self.base, hidden)].into_iter().chain(top)
     }
 
-    /// `leads` is what makes the index lead to a contact: redb checks no page once a file was closed well, so
-    /// this keeps a damaged one from leading to somebody else, and from hiding that a number is shared.
+    /// `leads` is what makes the index lead to a contact. In a copy without checksums behind it, this keeps a
+    /// damaged page from leading to somebody else, and from hiding that a number is shared.
     fn find(
         &self,
         table: fn(&Layer) -> &Table,
@@ -304,7 +304,7 @@ pub(super) fn misled(id: ContactId) -> redb::Error {
     redb::Error::Corrupted(format!("contact {} lacks what led to it", id.0))
 }
 
-/// redb trusts a file that was closed well and may panic on one that was altered since.
+/// redb trusts a file that was closed well, and panics over a page that is none.
 fn open_layer(drive: &dyn Drive, path: &Path, cache: usize) -> Result<Layer, ReplicaError> {
     catch_unwind(AssertUnwindSafe(|| Layer::open(drive, path, cache)))
         .unwrap_or_else(|_| Err(ReplicaError::Damaged { path: path.into() }))

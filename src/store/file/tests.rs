@@ -10,7 +10,7 @@ use crate::domain::call::CallId;
 use crate::domain::card::{Card, Row};
 use crate::domain::deadline::{Deadline, Moment};
 use crate::store::entry::Phase;
-use crate::store::platter::Platter;
+use crate::store::platter::{LARGE_PAGE, Platter};
 
 const PLACE: &str = "/state/outbox.redb";
 
@@ -169,6 +169,23 @@ fn a_newer_file_that_was_not_closed_well_is_left_alone_too() {
     // One of ours is put in order as ever.
     let ours = not_closed(&with(&[is(1, Phase::Waiting, 0)]));
     assert_eq!(open(&ours).unwrap().1.len(), 1);
+}
+
+#[test]
+fn no_bit_of_it_makes_redb_ask_for_more_than_the_file_has() {
+    let calls: Vec<_> = (0..200).map(|call| is(call, Phase::Waiting, 0)).collect();
+    let (bytes, mut opened) = (with(&calls).bytes(Path::new(PLACE)), 0);
+    for at in Platter::page_sizes(&bytes) {
+        let mut changed = bytes.clone();
+        changed[at] |= LARGE_PAGE;
+        let platter = Platter::default();
+        platter.put(Path::new(PLACE), changed);
+        let (_, entries) = open(&platter).unwrap();
+        assert!([0, calls.len()].contains(&entries.len()), "at {at}");
+        assert!(platter.largest_read() <= bytes.len(), "at {at}");
+        opened += 1;
+    }
+    assert!(opened > 100, "{opened}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_file_of_each_format_is_kept() {
         file.close();
     });
     let version = REPLICA_VERSION;
-    for name in ["keyed.redb", "keyed.increment", "keyed.partial"] {
+    for name in ["summed.redb", "summed.increment", "keyed.partial"] {
         write_once(&format!("replica-{version}-{name}"), |path| {
             let number = if name.ends_with("redb") { 1 } else { 2 };
             let ending = Path::new(name).extension().unwrap().to_str().unwrap();
@@ -76,6 +76,9 @@ fn a_file_of_each_format_is_kept() {
         for name in ["keyed.redb", "keyed.increment", "keyed.partial"] {
             assert!(!bytes(&format!("replica-{version}-{name}")).is_empty());
         }
+    }
+    for name in ["summed.redb", "summed.increment"] {
+        assert!(!bytes(&format!("replica-{REPLICA_VERSION}-{name}")).is_empty());
     }
 }
 
@@ -229,7 +232,19 @@ fn base_and_changes() -> [(&'static str, Vec<u8>); 2] {
 
 #[test]
 fn a_copy_with_changes_of_an_earlier_version_answers() {
-    let (shelf, failures) = open(&with(&base_and_changes()));
+    answers(&base_and_changes());
+}
+
+#[test]
+fn a_copy_with_checksums_answers() {
+    answers(&[
+        ("000001.redb", bytes("replica-2-summed.redb")),
+        ("000002.increment", bytes("replica-2-summed.increment")),
+    ]);
+}
+
+fn answers(files: &[(&str, Vec<u8>)]) {
+    let (shelf, failures) = open(&with(files));
     assert!(failures.is_empty(), "{failures:?}");
     let replica = shelf.current().unwrap();
     for (number, name) in [
