@@ -7,20 +7,25 @@
 pub mod amount;
 pub mod card;
 pub mod config;
+mod damage;
 pub mod file;
 pub mod number;
+pub mod outbox;
+pub mod replica;
 pub mod webhook;
 
 /// Panics where it does not hold. Says whether anything was made of the bytes: seeds that are all refused show nothing.
 pub type Property = fn(&[u8]) -> bool;
 
 /// Every property by its target's name.
-pub const PROPERTIES: [(&str, Property); 6] = [
+pub const PROPERTIES: [(&str, Property); 8] = [
     ("amount", amount::check),
     ("card", card::check),
     ("config", config::check),
     ("file", file::check),
     ("number", number::check),
+    ("outbox", outbox::check),
+    ("replica", replica::check),
     ("webhook", webhook::check),
 ];
 
