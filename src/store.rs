@@ -11,6 +11,7 @@
 
 mod built;
 pub mod callers;
+mod caught;
 mod changes;
 mod damage;
 mod draft;

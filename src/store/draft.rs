@@ -4,13 +4,13 @@
 //! them is on the disk. Dropped before that, the file is removed, unless it is to be taken up again.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Builder, Database, Durability, WriteTransaction};
 
 use super::built::LoadError;
+use super::caught::caught;
 use super::drive::Drive;
 use super::sums;
 
@@ -37,8 +37,7 @@ impl Draft {
     pub(super) fn take_up(drive: &Arc<dyn Drive>, path: PathBuf) -> Option<Draft> {
         let mut builder = builder();
         builder.set_check_integrity_on_open(true);
-        let open = || Draft::open(drive, path, &builder);
-        catch_unwind(AssertUnwindSafe(open)).ok()?.ok()
+        caught(|| Draft::open(drive, path, &builder))?.ok()
     }
 
     fn open(drive: &Arc<dyn Drive>, path: PathBuf, builder: &Builder) -> Result<Draft, LoadError> {

@@ -4,13 +4,13 @@
 //! read as our file is set aside, never what the disk just did not want to read or write now.
 
 use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend};
 
+use super::caught::caught;
 use super::damage::{Damage, set_aside};
 use super::drive::Drive;
 use super::entry::{Entry, Key};
@@ -313,8 +313,7 @@ fn entries(database: &Database) -> Result<Vec<(Entry, Place)>, FileError> {
 
 /// redb may panic on a file that was altered.
 fn guarded<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(FileError::Damaged("working on it failed".into())))
+    caught(work).unwrap_or_else(|| Err(FileError::Damaged("working on it failed".into())))
 }
 
 #[cfg(test)]

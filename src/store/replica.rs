@@ -5,10 +5,10 @@
 
 use std::io;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::caught::caught;
 use super::drive::Drive;
 use super::files::Kind;
 use super::keys;
@@ -306,14 +306,14 @@ pub(super) fn misled(id: ContactId) -> redb::Error {
 
 /// redb trusts a file that was closed well, and panics over a page that is none.
 fn open_layer(drive: &dyn Drive, path: &Path, cache: usize) -> Result<Layer, ReplicaError> {
-    catch_unwind(AssertUnwindSafe(|| Layer::open(drive, path, cache)))
-        .unwrap_or_else(|_| Err(ReplicaError::Damaged { path: path.into() }))
+    let opened = caught(|| Layer::open(drive, path, cache));
+    opened.unwrap_or_else(|| Err(ReplicaError::Damaged { path: path.into() }))
 }
 
 /// As in `open_layer`: a page that went bad since may make redb panic.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, ReplicaError> {
-    catch_unwind(AssertUnwindSafe(read))
-        .map_err(|_| ReplicaError::DamagedPage)?
+    caught(read)
+        .ok_or(ReplicaError::DamagedPage)?
         .map_err(|e| ReplicaError::Read(Box::new(e)))
 }
 

@@ -156,6 +156,24 @@ async fn a_copy_that_is_damaged_while_it_serves_names_nobody_and_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_damaged_copy_is_told_of_in_words_and_not_as_a_crash() {
+    let mut office = Office::open().await;
+    office.stop().await;
+    let path = office.path("state/replica/crm/000001.redb");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A bit of each block that has a contact.
+    let blocks = bytes.chunks_mut(4096);
+    let name = "Ayşe".as_bytes();
+    let contacts = blocks.filter(|block| block.windows(name.len()).any(|w| w == name));
+    contacts.for_each(|block| block[100] ^= 1);
+    std::fs::write(&path, bytes).unwrap();
+    let output = office.run(&["lookup", CUSTOMER]).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("a page of the copy is damaged"), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
+}
+
+#[tokio::test]
 async fn before_the_first_copy_a_call_is_answered_and_skipped() {
     let mut office = Office::closed().await;
     std::fs::remove_file(office.path("contacts.csv")).unwrap();
