@@ -32,12 +32,16 @@ const FOOTER_BYTES: usize = LENGTH_BYTES + MAGIC.len();
 /// What a finished file gets behind what it holds.
 pub(super) fn trailer(file: impl Read) -> io::Result<Vec<u8>> {
     let mut file = BufReader::with_capacity(READ_BYTES, file);
-    let (mut block, mut length, mut trailer) = (vec![0; BLOCK_BYTES], 0_u64, Vec::new());
+    let (mut block, mut length, mut trailer) = (Vec::new(), 0_u64, Vec::new());
     loop {
-        let read = fill(&mut file, &mut block)?;
+        block.clear();
+        let read = file
+            .by_ref()
+            .take(BLOCK_BYTES as u64)
+            .read_to_end(&mut block)?;
         if read > 0 {
             length += read as u64;
-            trailer.extend(sum(&block[..read]).to_le_bytes());
+            trailer.extend(sum(&block).to_le_bytes());
         }
         if read < BLOCK_BYTES {
             break;
@@ -46,20 +50,6 @@ pub(super) fn trailer(file: impl Read) -> io::Result<Vec<u8>> {
     trailer.extend(length.to_le_bytes());
     trailer.extend(MAGIC);
     Ok(trailer)
-}
-
-/// Reads until the block is full or the file ends.
-fn fill(file: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < block.len() {
-        match file.read(&mut block[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(filled)
 }
 
 fn sum(bytes: &[u8]) -> u32 {
