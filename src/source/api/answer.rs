@@ -3,6 +3,7 @@
 //! Only decisions over status, headers and body. A vendor's message is shown where it is a text at one of the
 //! usual places of errors, never the body, which may hold records.
 
+use std::iter;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -126,7 +127,7 @@ pub(super) fn judge(settings: &ApiSettings, session: &Session, raw: &Raw) -> Jud
     let parsed = parsed(&raw.body);
     let is_good = (200..300).contains(&status);
     let json = parsed.as_ref().ok();
-    let message = message(settings, session, json);
+    let message = message(settings, session, json, iter::empty());
     let reported = rules.path.as_ref().and_then(|path| path.find(json?));
     let reported = reported.filter(|e| !matches!(e, Value::Null | Value::Bool(false)));
     // Of an answer that is an error anyway, all of it is looked through.
@@ -227,7 +228,13 @@ fn target(url: &Url, headers: &HeaderMap) -> String {
     target.map_or_else(|| "it does not say where".to_owned(), |to| host_of(&to))
 }
 
-pub(super) fn message(settings: &ApiSettings, session: &Session, json: Option<&Value>) -> Message {
+/// `sent` are secrets that are neither the operator's nor of the session.
+pub(super) fn message<'s>(
+    settings: &'s ApiSettings,
+    session: &'s Session,
+    json: Option<&Value>,
+    sent: impl Iterator<Item = &'s str>,
+) -> Message {
     let Some(json) = json else {
         return Message::default();
     };
@@ -243,7 +250,7 @@ pub(super) fn message(settings: &ApiSettings, session: &Session, json: Option<&V
         .chain(usual);
     let mut texts = paths.filter_map(|path| path.find(json)?.as_str().map(str::to_owned));
     let given = settings.secrets.values().map(|secret| secret.0.as_str());
-    let secrets = given.chain(session.proofs());
+    let secrets = given.chain(session.proofs()).chain(sent);
     texts
         .next()
         .map(|text| Message::new(&text, secrets))

@@ -120,14 +120,15 @@ impl Message {
     /// One line, cut, and without any of the secrets.
     pub(super) fn new<'s>(text: &str, secrets: impl Iterator<Item = &'s str>) -> Message {
         let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Before the secrets: one that has them within would be whole again without them.
+        line.retain(|c| !c.is_control());
         let mut secrets: Vec<&str> = secrets.filter(|s| !s.is_empty()).collect();
         // One may begin like another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         for secret in secrets {
             line = line.replace(secret, "***");
         }
-        let printable = line.chars().filter(|c| !c.is_control());
-        let mut cut: String = printable.take(MESSAGE_CHARS + 1).collect();
+        let mut cut: String = line.chars().take(MESSAGE_CHARS + 1).collect();
         if cut.chars().count() > MESSAGE_CHARS {
             cut.pop();
             cut.push('…');
@@ -236,5 +237,16 @@ impl Default for Patience {
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(60),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_whatever_cannot_be_seen_within_it() {
+        let message = Message::new("s3c\u{0}ret\u{7f} is\n\tbad", ["s3cret"].into_iter());
+        assert_eq!(message.0, "*** is bad");
     }
 }

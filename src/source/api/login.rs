@@ -3,6 +3,7 @@
 //! Both are had before the first request, kept in memory, and had anew once when a request is refused. What they
 //! give beside, such as the address of an account's own server, templates call `login`.
 
+use std::iter;
 use std::time::Duration;
 
 use minijinja::value::Value as Names;
@@ -51,7 +52,7 @@ impl Asker<'_> {
         let body = reply.body.unwrap_or_default();
         if !self.capture(&login.capture, &body) {
             let answer = "its answer to the login lacks what it should give".to_owned();
-            let message = message(self.settings, self.session, Some(&body));
+            let message = message(self.settings, self.session, Some(&body), iter::empty());
             return Err(self.refused(host_of(&reply.url), answer, message).into());
         }
         self.session.is_logged_in = true;
@@ -172,10 +173,10 @@ impl Asker<'_> {
                 }
             };
             let json = parsed(&raw.body).ok();
-            let message = message(self.settings, self.session, json.as_ref());
             // A refresh token that rotated is in no file of secrets.
             let sent = grant.iter().map(|(_, text)| text.as_str());
-            let message = Message::new(&message.0, sent.filter(|text| *text != "refresh_token"));
+            let sent = sent.filter(|text| *text != "refresh_token");
+            let message = message(self.settings, self.session, json.as_ref(), sent);
             match (raw.status, json) {
                 (200..300, Some(json)) if json["access_token"].is_string() => {
                     return Ok(Grant::Given(json));
