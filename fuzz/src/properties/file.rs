@@ -60,7 +60,7 @@ fn read(source: &Source) -> Option<(Vec<Contact>, ReadReport)> {
     Some((contacts, report))
 }
 
-fn is_bounded(contact: &Contact) {
+pub(super) fn is_bounded(contact: &Contact) {
     assert!(contact.numbers.len() + contact.loose.len() <= 2 * NUMBERS_PER_CONTACT);
     let texts = [&contact.name, &contact.company, &contact.owner];
     let texts = texts.into_iter().flatten().chain(contact.fields.values());

@@ -12,13 +12,14 @@ pub mod file;
 pub mod number;
 pub mod outbox;
 pub mod replica;
+pub mod vendor;
 pub mod webhook;
 
 /// Panics where it does not hold. Says whether anything was made of the bytes: seeds that are all refused show nothing.
 pub type Property = fn(&[u8]) -> bool;
 
 /// Every property by its target's name.
-pub const PROPERTIES: [(&str, Property); 8] = [
+pub const PROPERTIES: [(&str, Property); 9] = [
     ("amount", amount::check),
     ("card", card::check),
     ("config", config::check),
@@ -26,6 +27,7 @@ pub const PROPERTIES: [(&str, Property); 8] = [
     ("number", number::check),
     ("outbox", outbox::check),
     ("replica", replica::check),
+    ("vendor", vendor::check),
     ("webhook", webhook::check),
 ];
 
