@@ -20,7 +20,7 @@ const PROBLEMS_TOLD: usize = 3;
 pub(super) async fn run(path: &Path, handed: Handed) -> Result<ExitCode, Failure> {
     let end = serve(path, handed).await;
     if let Err(failure) = &end {
-        notify::status(&last_words(failure));
+        notify::last_words(&last_words(failure));
     }
     end
 }

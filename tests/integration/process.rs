@@ -471,6 +471,35 @@ async fn systemd_is_told_which_problems_keep_it_from_starting() {
 }
 
 #[tokio::test]
+async fn who_does_not_read_what_it_is_told_holds_up_no_call_no_reload_and_no_stop() {
+    let office = office().await;
+    let process = Process::start(&office).await;
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    other.connect(office.path("notify.sock")).unwrap();
+    while other.send(b"STATUS=of another\n").is_ok() {}
+    office.configure(|config| config.replace("locale = \"tr\"", "locale = \"en\""));
+    process.signal(Signal::SIGHUP);
+    let taken_up = async {
+        loop {
+            let shown = office.run(&["card", CUSTOMER]).await.stdout;
+            if String::from_utf8_lossy(&shown).contains("Customer") {
+                return;
+            }
+        }
+    };
+    let taken_up = tokio::time::timeout(PATIENCE, taken_up).await;
+    assert!(taken_up.is_ok(), "the reload did not come");
+    let call = process.call(&office).await;
+    assert_eq!(office.card(&call).await[0], "Customer");
+    process.signal(Signal::SIGTERM);
+    // Nothing else takes notifications out of the queue.
+    let mut child = process.child;
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+    assert!(ended.unwrap().unwrap().success());
+}
+
+#[tokio::test]
 async fn a_box_that_is_not_set_up_runs_and_takes_its_first_account_with_a_reload() {
     let office = Office::closed().await;
     let whole = std::fs::read_to_string(office.made_up.config_path()).unwrap();
