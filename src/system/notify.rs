@@ -20,7 +20,7 @@ const ROOM_WITHIN: Duration = Duration::from_secs(5);
 /// What becomes of a message that finds the queue full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Full {
-    /// It is dropped: a newer one follows soon.
+    /// It is dropped.
     Drop,
     Wait(Duration),
 }
@@ -47,8 +47,10 @@ pub fn reloading() {
     }
 }
 
+/// A stop has its own time to keep, and who asked for it knows.
 pub fn stopping(status: &str) {
-    tell_once(&[NotifyState::Stopping, NotifyState::Status(status)]);
+    let states = [NotifyState::Stopping, NotifyState::Status(status)];
+    send(&states, Full::Drop);
 }
 
 pub fn alive() {
