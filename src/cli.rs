@@ -73,7 +73,6 @@ pub fn main() -> ExitCode {
         (Command::Run, false) => LevelFilter::INFO,
         (_, false) => LevelFilter::ERROR,
     };
-    journal::init(level);
     if arguments.command.is_the_services()
         && let Err(e) = user::become_owner_of(&Config::state_directory_of(&arguments.config))
     {
@@ -85,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Run => Handed::take(),
         _ => Handed::default(),
     };
+    let _journal = journal::init(level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)

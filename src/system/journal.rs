@@ -1,37 +1,64 @@
 //! Where log lines go: to the journal with their fields when systemd started us, else to standard error.
 
-use std::io::IsTerminal;
-use std::os::linux::fs::MetadataExt;
+mod queue;
 
+use std::io::{self, IsTerminal};
+use std::os::linux::fs::MetadataExt;
+use std::time::Duration;
+
+use tracing::Dispatch;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging at `level`; other crates' lines only from WARN on, since they may hold what we mask.
-pub fn init(level: LevelFilter) {
+use self::queue::Queue;
+
+/// So long does an end of the process wait for the journal to take the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// What is logged until this is dropped is in the journal, if that takes it.
+#[must_use]
+pub struct Journal(Option<Queue>);
+
+/// Starts logging at `level`; other crates' lines only from ERROR on, since they may hold what we mask.
+pub fn init(level: LevelFilter) -> Journal {
     let filter = Targets::new()
         .with_default(LevelFilter::ERROR)
         .with_target("ringcard", level);
     let journal = connected_to_journal()
-        .then(tracing_journald::layer)
+        .then(|| queue_to_journal(filter.clone()))
         .and_then(Result::ok);
     let stderr = journal.is_none().then(|| {
         tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal())
             .with_target(false)
             .with_filter(filter.clone())
     });
-    let journal = journal.map(|j| {
-        j.with_syslog_identifier("ringcard".into())
-            .with_filter(filter)
-    });
+    let queue = journal.clone().map(|queue| queue.with_filter(filter));
     // A second start in one process, as in tests, keeps the first one's choice.
     let _ = tracing_subscriber::registry()
-        .with(journal)
+        .with(queue)
         .with(stderr)
         .try_init();
+    Journal(journal)
+}
+
+/// Filtered on both ends, or lines that nobody wants would be asked about again and again.
+fn queue_to_journal(filter: Targets) -> io::Result<Queue> {
+    let journal = tracing_journald::layer()?.with_syslog_identifier("ringcard".into());
+    Queue::to(Dispatch::new(
+        tracing_subscriber::registry().with(filter).with(journal),
+    ))
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.0 {
+            queue.flush(LAST_LINES);
+        }
+    }
 }
 
 /// systemd tells the journal's socket by device and inode; a shell that redirects us has another.
