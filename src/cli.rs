@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
         Command::Run => Handed::take(),
         _ => Handed::default(),
     };
-    let _journal = journal::init(level);
+    let _guard = journal::init(level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING_THREADS)

@@ -6,10 +6,11 @@ use std::io::{self, IsTerminal};
 use std::os::linux::fs::MetadataExt;
 use std::time::Duration;
 
-use tracing::Dispatch;
+use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::queue::Queue;
@@ -17,43 +18,51 @@ use self::queue::Queue;
 /// So long does an end of the process wait for the journal to take the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// What is logged until this is dropped is in the journal, if that takes it.
+/// Waits at its end for the lines logged until then, for `LAST_LINES` at most.
 #[must_use]
-pub struct Journal(Option<Queue>);
+pub struct Guard(Option<Queue>);
 
 /// Starts logging at `level`; other crates' lines only from ERROR on, since they may hold what we mask.
-pub fn init(level: LevelFilter) -> Journal {
+pub fn init(level: LevelFilter) -> Guard {
     let filter = Targets::new()
         .with_default(LevelFilter::ERROR)
         .with_target("ringcard", level);
-    let journal = connected_to_journal()
+    let queue = connected_to_journal()
         .then(|| queue_to_journal(filter.clone()))
         .and_then(Result::ok);
-    let stderr = journal.is_none().then(|| {
-        tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false)
-            .with_filter(filter.clone())
-    });
-    let queue = journal.clone().map(|queue| queue.with_filter(filter));
+    let stderr = queue.is_none().then(to_stderr);
     // A second start in one process, as in tests, keeps the first one's choice.
     let _ = tracing_subscriber::registry()
-        .with(queue)
+        .with(filter)
+        .with(queue.clone())
         .with(stderr)
         .try_init();
-    Journal(journal)
+    Guard(queue)
 }
 
-/// Filtered on both ends, or lines that nobody wants would be asked about again and again.
+/// Even to look whether journald is there may wait for it. Where only its socket is missing, it reads standard error.
 fn queue_to_journal(filter: Targets) -> io::Result<Queue> {
-    let journal = tracing_journald::layer()?.with_syslog_identifier("ringcard".into());
-    Queue::to(Dispatch::new(
-        tracing_subscriber::registry().with(filter).with(journal),
-    ))
+    Queue::to(|| {
+        let journal = tracing_journald::layer().ok();
+        let stderr = journal.is_none().then(to_stderr);
+        let journal = journal.map(|j| j.with_syslog_identifier("ringcard".into()));
+        // Filtered here as well, or tracing would ask anew of each line that nobody wants.
+        let registry = tracing_subscriber::registry().with(filter);
+        Dispatch::new(registry.with(journal).with(stderr))
+    })
 }
 
-impl Drop for Journal {
+fn to_stderr<S>() -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+}
+
+impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(queue) = &self.0 {
             queue.flush(LAST_LINES);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
@@ -16,6 +16,8 @@ use crate::tasks::Tasks;
 
 /// So long is waited for room in the queue with what is told once. systemd has room for 512 messages.
 const ROOM_WITHIN: Duration = Duration::from_secs(5);
+/// No time at all is no wait that a socket takes.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// What becomes of a message that finds the queue full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +87,17 @@ fn give(socket: &Path, message: &str, full: Full) -> io::Result<()> {
         Full::Wait(within) => sender.set_write_timeout(Some(within))?,
     }
     sender.connect(socket)?;
-    // A datagram is sent whole or not at all.
-    sender.send(message.as_bytes()).map(drop)
+    let began = Instant::now();
+    loop {
+        // A datagram is sent whole or not at all. Any signal ends the wait for room.
+        match (sender.send(message.as_bytes()), full) {
+            (Err(e), Full::Wait(within)) if e.kind() == io::ErrorKind::Interrupted => {
+                let left = within.checked_sub(began.elapsed()).ok_or(e)?;
+                sender.set_write_timeout(Some(left.max(SHORTEST)))?;
+            }
+            (sent, _) => return sent.map(drop),
+        }
+    }
 }
 
 #[cfg(test)]

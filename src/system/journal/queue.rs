@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::dispatcher::with_default;
 use tracing::field::{Field, Value, Visit};
@@ -15,9 +15,11 @@ use tracing_subscriber::layer::Context;
 
 use crate::tasks::Tasks;
 
-/// Lines that wait at once; what is logged beyond them is lost, and counted. journald has room for as many.
-const ROOM: usize = 512;
-/// As many as tracing's macros take.
+/// Bytes of lines that wait: some thousand lines. What is logged beyond them is lost, and counted.
+const ROOM: usize = 256 * 1024;
+/// What a line takes beside its texts, about.
+const LINE_OVERHEAD: usize = 256;
+/// More than any line of ours has.
 const FIELDS: usize = 32;
 
 /// Everything logged into it is logged once more, from a thread, into the journal.
@@ -26,16 +28,21 @@ pub(super) struct Queue(Arc<Lines>);
 
 struct Lines {
     state: Mutex<State>,
-    /// A line has come, was written, or the end of what waited.
+    /// A line has come, or one was written.
     changed: Condvar,
     room: usize,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Line>,
+    waiting: VecDeque<Entry>,
+    bytes: usize,
     writing: bool,
-    lost: u64,
+}
+
+enum Entry {
+    Line(Line),
+    Gap(Gap),
 }
 
 /// What was logged, of which nothing is borrowed any more.
@@ -44,25 +51,29 @@ struct Line {
     fields: Vec<(Field, String)>,
 }
 
-enum Next {
-    Line(Line),
-    /// So many lines are missing after those that were written.
-    Lost(u64),
+/// Lines that are missing.
+struct Gap {
+    lines: u64,
+    began: Instant,
 }
 
 impl Queue {
-    pub(super) fn to(journal: Dispatch) -> io::Result<Queue> {
-        Queue::with_room(journal, ROOM)
+    /// `journal` is called in the thread, as it may wait too.
+    pub(super) fn to(journal: impl FnOnce() -> Dispatch + Send + 'static) -> io::Result<Queue> {
+        Queue::with_room(ROOM, journal)
     }
 
-    fn with_room(journal: Dispatch, room: usize) -> io::Result<Queue> {
+    fn with_room(
+        room: usize,
+        journal: impl FnOnce() -> Dispatch + Send + 'static,
+    ) -> io::Result<Queue> {
         let lines = Arc::new(Lines {
             state: Mutex::default(),
             changed: Condvar::new(),
             room,
         });
         let queue = Queue(Arc::clone(&lines));
-        Tasks::thread("journal", move || lines.write_to(&journal))?;
+        Tasks::thread("journal", move || lines.write_all_to(&journal()))?;
         Ok(queue)
     }
 
@@ -89,45 +100,48 @@ impl<S: Subscriber> Layer<S> for Queue {
 }
 
 impl Lines {
-    fn write_to(&self, journal: &Dispatch) {
+    /// Never returns: lines may come as long as the process lasts.
+    fn write_all_to(&self, journal: &Dispatch) {
         loop {
             match self.next() {
-                Next::Line(line) => line.write_to(journal),
-                Next::Lost(lines) => with_default(journal, || {
-                    let event_id = "log-lost";
-                    warn!(
-                        event_id,
-                        lines, "the journal took nothing: lines are missing before this one"
-                    );
-                }),
+                Entry::Line(line) => line.write_to(journal),
+                Entry::Gap(gap) => with_default(journal, || gap.write()),
             }
         }
     }
 
-    fn next(&self) -> Next {
+    fn next(&self) -> Entry {
         let mut state = self.lock();
         state.writing = false;
         self.changed.notify_all();
-        let mut state = self
-            .changed
-            .wait_while(state, |state| state.waiting.is_empty() && state.lost == 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.writing = true;
-        match state.waiting.pop_front() {
-            Some(line) => Next::Line(line),
-            None => Next::Lost(std::mem::take(&mut state.lost)),
+        loop {
+            if let Some(entry) = state.waiting.pop_front() {
+                state.bytes -= entry.bytes();
+                state.writing = true;
+                return entry;
+            }
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     fn push(&self, line: Line) {
+        let line = Entry::Line(line);
         let mut state = self.lock();
-        // Once one is lost, so are the next until what waited is written: the gap is in one place.
-        if state.lost > 0 || state.waiting.len() >= self.room {
-            state.lost += 1;
-        } else {
-            state.waiting.push_back(line);
-            self.changed.notify_all();
+        let bytes = state.bytes + line.bytes();
+        match state.waiting.back_mut() {
+            // Once one is lost, so are the next until what waited is written: the gap is in one place.
+            Some(Entry::Gap(gap)) => gap.lines += 1,
+            _ if bytes > self.room => state.waiting.push_back(Entry::Gap(Gap {
+                lines: 1,
+                began: Instant::now(),
+            })),
+            _ => {
+                state.bytes = bytes;
+                state.waiting.push_back(line);
+            }
         }
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -137,11 +151,36 @@ impl Lines {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.lost == 0 && !self.writing
+        self.waiting.is_empty() && !self.writing
+    }
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        match self {
+            Entry::Line(line) => line.bytes(),
+            Entry::Gap(_) => 0,
+        }
+    }
+}
+
+impl Gap {
+    fn write(&self) {
+        let (event_id, lines) = ("log-lost", self.lines);
+        let seconds = self.began.elapsed().as_secs();
+        warn!(
+            event_id,
+            lines, seconds, "the journal did not keep up: lines are missing before this one"
+        );
     }
 }
 
 impl Line {
+    fn bytes(&self) -> usize {
+        let texts = self.fields.iter().map(|(_, text)| text.len());
+        LINE_OVERHEAD + texts.sum::<usize>()
+    }
+
     fn write_to(&self, journal: &Dispatch) {
         let names = self.metadata.fields();
         let Some(any) = names.iter().next() else {
@@ -203,33 +242,29 @@ mod tests {
         (Dispatch::new(registry().with(Journal(told))), read)
     }
 
-    /// Runs `work` with a queue of `room` lines before a journal that takes one when it is read.
-    fn through_queue(room: usize, work: impl FnOnce(&Queue, &Receiver<String>)) {
+    fn next(read: &Receiver<String>) -> String {
+        read.recv_timeout(LONG).unwrap()
+    }
+
+    /// Runs `work` with a queue that has room for so many short lines, before a journal that takes one when it is read.
+    fn through_queue(lines: usize, work: impl FnOnce(&Queue, &Receiver<String>)) {
         let (journal, read) = journal();
-        let queue = Queue::with_room(journal, room).unwrap();
+        let queue = Queue::with_room(lines * (LINE_OVERHEAD + 9), || journal).unwrap();
         let logged = Dispatch::new(registry().with(queue.clone()));
         with_default(&logged, || work(&queue, &read));
     }
 
-    fn log_everything() {
-        let masked = Some("+90532*****01");
-        warn!(event_id = "sync-held", rows = 3_u64, share = 0.5, ok = true, masked, path = %"/a b", why = ?"no", "held: {}", 1);
-    }
-
     #[test]
-    fn a_line_arrives_as_if_there_were_no_queue() {
-        let (direct, read) = journal();
-        let expected = std::thread::scope(|scope| {
-            scope.spawn(|| with_default(&direct, log_everything));
-            read.recv().unwrap()
-        });
-        assert!(
-            expected.starts_with("WARN message=held: 1 event_id=sync-held rows=3 "),
-            "{expected}"
-        );
-        through_queue(1, |_, read| {
-            log_everything();
-            assert_eq!(read.recv().unwrap(), expected);
+    fn a_line_arrives_whole() {
+        through_queue(9, |queue, read| {
+            let masked = Some("+90532*****01");
+            let nothing: Option<u64> = None;
+            warn!(event_id = "x", rows = 3_u64, share = 0.5, ok = true, masked, nothing, path = %"/a b", why = ?"no", "held: {}", 1);
+            assert_eq!(
+                next(read),
+                "WARN message=held: 1 event_id=x rows=3 share=0.5 ok=true masked=+90532*****01 path=/a b why=\"no\""
+            );
+            assert!(queue.flush(LONG));
         });
     }
 
@@ -245,16 +280,16 @@ mod tests {
                 info!("{line}");
             }
             assert!(!queue.flush(SHORT));
-            let read: Vec<String> = (0..4).map(|_| read.recv().unwrap()).collect();
+            for line in 1..=3 {
+                assert_eq!(next(read), format!("INFO message={line}"));
+            }
+            let gap = next(read);
+            let (told, seconds) = gap.split_once(" seconds=").unwrap();
             assert_eq!(
-                read[..3],
-                ["INFO message=1", "INFO message=2", "INFO message=3"]
+                told,
+                "WARN message=the journal did not keep up: lines are missing before this one event_id=log-lost lines=3"
             );
-            assert!(
-                read[3].starts_with("WARN message=the journal took nothing"),
-                "{read:?}"
-            );
-            assert!(read[3].ends_with(" event_id=log-lost lines=3"), "{read:?}");
+            assert!(seconds.parse::<u64>().is_ok(), "{gap}");
             assert!(queue.flush(LONG));
         });
     }
@@ -265,10 +300,30 @@ mod tests {
             for line in 1..=9 {
                 info!("{line}");
             }
-            while !read.recv().unwrap().contains("log-lost") {}
+            while !next(read).contains("log-lost") {}
             assert!(queue.flush(LONG));
             info!("after");
-            assert_eq!(read.recv().unwrap(), "INFO message=after");
+            assert_eq!(next(read), "INFO message=after");
         });
+    }
+
+    #[test]
+    fn a_line_that_has_no_room_even_alone_is_counted() {
+        through_queue(1, |_, read| {
+            info!("much longer than nine bytes");
+            assert!(next(read).contains("log-lost lines=1"));
+        });
+    }
+
+    #[test]
+    fn a_journal_that_is_not_there_yet_is_not_waited_for() {
+        let (come, comes) = sync_channel::<Dispatch>(0);
+        let queue = Queue::to(move || comes.recv().unwrap()).unwrap();
+        let logged = Dispatch::new(registry().with(queue.clone()));
+        with_default(&logged, || info!("early"));
+        assert!(!queue.flush(SHORT));
+        let (journal, read) = journal();
+        come.send(journal).unwrap();
+        assert_eq!(next(&read), "INFO message=early");
     }
 }
