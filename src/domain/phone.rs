@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use text::{THIN_SPACES, is_decimal, letters_within, names_an_extension, without_separators};
 
 pub(super) mod text;
+mod turkish;
 
 /// Longest text looked at: E.164 has 15 digits, people put spaces, brackets and an extension around them.
 pub const NUMBER_TEXT_BYTES: usize = 64;
@@ -226,6 +227,9 @@ fn read(text: &str, region: Option<Region>) -> Result<Parsed, NumberError> {
     let bare = without_separators(text);
     let text = bare.as_deref().unwrap_or(text);
     let text = without_glued_plus(text, region);
+    if let Some(parsed) = turkish::in_full(text, region) {
+        return Ok(parsed);
+    }
     let parsed = PHONE_NUMBER_UTIL
         .parse(text, region.map(|r| r.0))
         .map_err(|e| match e {
