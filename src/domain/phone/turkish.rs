@@ -9,8 +9,10 @@ use super::Region;
 const COUNTRY_CODE: i32 = 90;
 /// Digits of a number in full, behind the country code.
 const NATIONAL_DIGITS: usize = 10;
-/// What stands before them; abroad only the last of these says that they are Turkish.
-const PREFIXES: [&str; 5] = ["", "0", "90", "0090", "+90"];
+/// What stands before them, wherever they are written.
+const EVERYWHERE: &str = "+90";
+/// What stands before them in Turkey as well.
+const AT_HOME: [&str; 4] = ["", "0", "90", "0090"];
 /// What a number can begin with, and neither the trunk prefix nor the country code.
 const FIRST_DIGITS: [char; 5] = ['2', '3', '4', '5', '8'];
 
@@ -18,7 +20,7 @@ const FIRST_DIGITS: [char; 5] = ['2', '3', '4', '5', '8'];
 pub(super) fn in_full(text: &str, region: Option<Region>) -> Option<Parsed> {
     let at_home = region.is_some_and(|region| region.0 == KnownRegion::TR);
     let (prefix, national) = text.split_at_checked(text.len().checked_sub(NATIONAL_DIGITS)?)?;
-    let written = PREFIXES[if at_home { 0 } else { 4 }..].contains(&prefix)
+    let written = (prefix == EVERYWHERE || at_home && AT_HOME.contains(&prefix))
         && national.starts_with(FIRST_DIGITS)
         && national.bytes().all(|b| b.is_ascii_digit());
     written.then_some(Parsed {
@@ -52,7 +54,7 @@ mod tests {
         let mut compared = 0;
         for area in (200..600).chain(800..900) {
             for rest in ["0000000", "0333444", "5550101", "9090909", "9999999"] {
-                for prefix in PREFIXES {
+                for prefix in AT_HOME.into_iter().chain([EVERYWHERE]) {
                     let text = format!("{prefix}{area}{rest}");
                     for region in regions {
                         if let Some(read) = in_full(&text, region) {
